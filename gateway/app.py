@@ -1,0 +1,208 @@
+"""Builds everything once, and handles each request: find the API, run its policies, send the reply."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.backends.client import BackendClient
+from gateway.backends.credentials import ManagedIdentity
+from gateway.body import RequestBody
+from gateway.call import Call, Reply
+from gateway.catalog.live import LiveCatalog
+from gateway.catalog.secrets import SecretBox
+from gateway.catalog.snapshot import ApiEntry, Snapshot
+from gateway.errors import CallerError, ConfigurationError, GatewayError, UnavailableError
+from gateway.management.health import health
+from gateway.paths import check_path
+from gateway.pipeline import Next, compile_chain, policies
+from gateway.policies.key_cache import FindByDigest, KeyCache
+from gateway.presence import Attendance, CallerPresence
+from gateway.request_log import log_request
+from gateway.response import GatewayResponse, reply_of
+from gateway.services import Services
+from gateway.settings import Settings
+from gateway.storage.catalog import CatalogStore
+from gateway.storage.subscriptions import SubscriptionRecord, SubscriptionStore
+from gateway.storage.tables import Tables
+
+log = logging.getLogger("gateway")
+
+FIRST_LOAD_SECONDS = 5.0
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+class Gateway:
+    """The whole gateway behind one method, `handle`."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        self.tables = Tables(settings)
+        subscriptions = SubscriptionStore(self.tables)
+        self.function_auth = settings.function_auth == "function"
+        self._settings = settings
+        self._tokens = ManagedIdentity(settings.azure_client_id)
+        self._services = Services(
+            key_cache=KeyCache(
+                _finder(subscriptions),
+                known_seconds=settings.key_cache_seconds,
+                unknown_seconds=settings.unknown_key_cache_seconds,
+                size=settings.key_cache_size,
+            ),
+            backend_client=BackendClient(self._tokens, settings.max_backend_connections),
+            log_request=log_request,
+            clock=lambda: datetime.now(UTC),
+            function_auth=self.function_auth,
+        )
+        self._catalog = LiveCatalog(
+            CatalogStore(self.tables), SecretBox(settings.secret_keys), environment, settings.catalog_poll_seconds
+        )
+        self._attendance = Attendance()
+        self._compiled_for: Snapshot | None = None
+        self._chains: dict[str, Next] = {}
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Load the catalog while the worker starts; close every connection when it stops."""
+        self._catalog.start()
+        try:
+            yield
+        finally:
+            await self._catalog.aclose()
+            await self._services.backend_client.aclose()
+            await self._tokens.aclose()
+            await self.tables.aclose()
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request. Whatever happens inside, the caller gets a reply in the gateway's own words."""
+        call = begin_call(request)
+        presence = CallerPresence(self._attendance, request.receive, lambda: call.body.complete)
+        reply: Reply | None = None
+        with presence:
+            reply = await self._answer_safely(call)
+        if reply is None:
+            call.outcome.aborted = True
+            reply = reply_of(CallerError("CallerDisconnected"))
+        return GatewayResponse(call, reply, self._attendance, self._settings.keep_alive_comment_seconds)
+
+    async def _answer_safely(self, call: Call) -> Reply:
+        try:
+            return await self._answer(call)
+        except GatewayError as error:
+            return reply_of(error)
+        except Exception:
+            log.exception("request %s failed inside the gateway", call.request_id)
+            return reply_of(UnavailableError("InternalError"))
+
+    async def _answer(self, call: Call) -> Reply:
+        if call.raw_path == "/gateway" or call.raw_path.startswith("/gateway/"):
+            return health(call, self._catalog.snapshot)
+        try:
+            chain = await self._find(call)
+        except GatewayError:
+            # The record policy belongs to an API; who finds none is recorded too.
+            call.on_end(self._services.log_request)
+            raise
+        return await chain(call)
+
+    async def _find(self, call: Call) -> Next:
+        check_path(call.raw_path)
+        snapshot = await self._snapshot()
+        found = snapshot.route(call.raw_path[1:])
+        if found is None:
+            raise CallerError("OperationNotFound")
+        call.entry, call.rest = found
+        return self._chain(snapshot, call.entry)
+
+    async def _snapshot(self) -> Snapshot:
+        self._catalog.touch()
+        snapshot = self._catalog.snapshot or await self._catalog.wait(FIRST_LOAD_SECONDS)
+        if snapshot is None:
+            raise UnavailableError("CatalogUnavailable", headers={"retry-after": "5"})
+        return snapshot
+
+    def _chain(self, snapshot: Snapshot, entry: ApiEntry) -> Next:
+        if snapshot is not self._compiled_for:
+            self._chains = {name: compile_chain(policies(each, self._services)) for name, each in snapshot.apis.items()}
+            self._compiled_for = snapshot
+        return self._chains[entry.api.name]
+
+
+class UnconfiguredGateway:
+    """Stands in while settings are missing: says so in the log, and to callers only that it is so."""
+
+    function_auth = False
+
+    def __init__(self, error: ConfigurationError) -> None:
+        self._faults = error.faults
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Name every fault once, where the operator looks."""
+        for fault in self._faults:
+            log.error("setting %s", fault)
+        yield
+
+    async def handle(self, request: Request) -> Response:
+        """503 to everything."""
+        return GatewayResponse(begin_call(request), reply_of(UnavailableError("GatewayNotConfigured")))
+
+
+def build_gateway(environment: Mapping[str, str] = os.environ) -> Gateway | UnconfiguredGateway:
+    """The gateway that these settings describe. No I/O happens until the first request or `lifespan`."""
+    try:
+        settings = Settings.from_environment(environment)
+    except ConfigurationError as error:
+        return UnconfiguredGateway(error)
+    logging.getLogger("gateway").setLevel(settings.log_level)
+    for talkative in ("azure.core", "azure.identity", "azure.data"):
+        # At INFO these write several lines, headers among them, for every storage call.
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+    return Gateway(settings, environment)
+
+
+def begin_call(request: Request) -> Call:
+    """What can be said of a request before anything is decided."""
+    scope = request.scope
+    headers = scope["headers"]
+    length = _first(headers, b"content-length")
+    has_body = length not in (None, b"0") or _first(headers, b"transfer-encoding") is not None
+    expected = int(length) if length is not None and length.isdigit() else None
+    return Call(
+        method=scope["method"],
+        raw_path=scope["raw_path"].decode("latin-1"),
+        query=scope["query_string"],
+        headers=headers,
+        body=RequestBody(request.receive, expected, has_body),
+        request_id=_request_id(headers),
+    )
+
+
+def _first(headers: list[tuple[bytes, bytes]], wanted: bytes) -> bytes | None:
+    for name, value in headers:
+        if name == wanted:
+            return value
+    return None
+
+
+def _request_id(headers: list[tuple[bytes, bytes]]) -> str:
+    given = _first(headers, b"x-request-id")
+    if given is not None and REQUEST_ID.fullmatch(text := given.decode("latin-1")):
+        return text
+    # It tells requests apart; nothing depends on its being hard to guess.
+    return f"{random.getrandbits(128):032x}"
+
+
+def _finder(subscriptions: SubscriptionStore) -> FindByDigest:
+    async def find(digest: str) -> SubscriptionRecord | None:
+        found = await subscriptions.find(digest)
+        return found[0] if found else None
+
+    return find

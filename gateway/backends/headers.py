@@ -1,0 +1,104 @@
+"""Which headers cross the gateway, in each direction. What is not on these lists passes untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+Header = tuple[bytes, bytes]
+
+# RFC 9110, section 7.6.1, and the ones that older agents send.
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+
+# Where callers put their gateway keys. None of these ever reaches a backend, key or not.
+KEY_HEADERS = frozenset({b"ocp-apim-subscription-key", b"api-key", b"x-api-key", b"authorization", b"x-functions-key"})
+
+# Who the caller is and how the request travelled is not the backend's business.
+CALLER_HEADERS = frozenset(
+    {
+        b"cookie",
+        b"cookie2",
+        b"forwarded",
+        b"via",
+        b"x-real-ip",
+        b"true-client-ip",
+        b"client-ip",
+        b"x-client-ip",
+        b"x-client-port",
+    }
+)
+
+# Azure's front ends and the Functions host add these.
+PLATFORM_HEADERS = frozenset(
+    {
+        b"x-site-deployment-id",
+        b"disguised-host",
+        b"was-default-hostname",
+        b"x-original-url",
+        b"x-appservice-proto",
+        b"x-ms-invocation-id",
+        b"x-ms-request-id",
+        b"x-ms-coldstart",
+        b"max-forwards",
+    }
+)
+PLATFORM_PREFIXES = (b"x-forwarded-", b"x-arr-", b"x-ms-client-", b"x-waws-", b"x-azure-", b"x-original-")
+
+# The client sets these anew for the backend.
+RECOMPUTED = frozenset({b"host", b"content-length", b"expect", b"x-request-id"})
+
+NEVER_SENT = HOP_BY_HOP | KEY_HEADERS | CALLER_HEADERS | PLATFORM_HEADERS | RECOMPUTED
+
+# What a backend says about itself or tries to leave with the caller.
+NEVER_RETURNED = HOP_BY_HOP | frozenset(
+    {
+        b"set-cookie",
+        b"set-cookie2",
+        b"server",
+        b"via",
+        b"x-powered-by",
+        b"x-aspnet-version",
+        b"x-aspnetmvc-version",
+        b"x-served-by",
+        b"alt-svc",
+        b"nel",
+        b"report-to",
+        b"strict-transport-security",
+        b"x-request-id",
+    }
+)
+
+
+def to_backend(headers: Sequence[Header], also_drop: frozenset[bytes]) -> list[Header]:
+    """The caller's headers as the backend may see them. Names are lower case, as ASGI has them."""
+    dropped = also_drop | _named_in_connection(headers)
+    return [
+        (name, value)
+        for name, value in headers
+        if name not in NEVER_SENT and name not in dropped and not name.startswith(PLATFORM_PREFIXES)
+    ]
+
+
+def to_caller(headers: Iterable[Header]) -> list[Header]:
+    """The backend's headers as the caller may see them, in lower case. `Location` is for `locations.py`."""
+    lowered = [(name.lower(), value) for name, value in headers]
+    dropped = _named_in_connection(lowered)
+    return [(name, value) for name, value in lowered if name not in NEVER_RETURNED and name not in dropped]
+
+
+def _named_in_connection(headers: Iterable[Header]) -> frozenset[bytes]:
+    named = [value for name, value in headers if name == b"connection"]
+    if not named:
+        return frozenset()
+    return frozenset(token.strip().lower() for value in named for token in value.split(b","))

@@ -1,0 +1,103 @@
+"""What the policies pass along: the Call, its Reply, and the Outcome in which it ends."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gateway.body import RequestBody
+
+if TYPE_CHECKING:
+    from gateway.catalog.models import Product
+    from gateway.catalog.snapshot import ApiEntry
+    from gateway.llm.operations import Operation
+
+Header = tuple[bytes, bytes]
+
+log = logging.getLogger("gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, as the admission found: a subscription, a product's context, both, or neither."""
+
+    subscription: str | None = None
+    product: Product | None = None
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer on its way: bytes, or pieces as they come. Header names are lower case."""
+
+    status: int
+    headers: list[Header]
+    body: bytes | AsyncIterator[bytes]
+    code: str | None = None
+
+    @property
+    def is_event_stream(self) -> bool:
+        """True if the body is server-sent events, by its content type."""
+        return any(
+            name == b"content-type" and value.lstrip().lower().startswith(b"text/event-stream")
+            for name, value in self.headers
+        )
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a call ended. `code` is one of `errors.CODES`, or None where all went well."""
+
+    status: int = 0
+    code: str | None = None
+    bytes_sent: int = 0
+    streamed: bool = False
+    aborted: bool = False
+
+
+EndCallback = Callable[["Call", Outcome], None]
+
+
+@dataclass(slots=True)
+class Call:
+    """Everything known about one request; filled in as the pipeline learns it."""
+
+    method: str
+    raw_path: str
+    query: bytes
+    headers: Sequence[Header]
+    body: RequestBody
+    request_id: str
+    started: float = field(default_factory=time.perf_counter)
+    entry: ApiEntry | None = None
+    rest: str = ""
+    operation: Operation | None = None
+    caller: Caller = field(default_factory=Caller)
+    content: bytes | None = None
+    document: dict[str, Any] | None = None
+    backend_seconds: float = 0.0
+    outcome: Outcome = field(default_factory=Outcome)
+    _callbacks: list[EndCallback] = field(default_factory=list)
+
+    def header(self, name: bytes) -> str | None:
+        """The first value of a header, or None. `name` is lower case."""
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return None
+
+    def on_end(self, callback: EndCallback) -> None:
+        """Have `callback` run once when the call is over, however it ends; the last registered runs first."""
+        self._callbacks.append(callback)
+
+    def end(self) -> None:
+        """Run the callbacks. Safe to call twice: the second time there is nothing left to run."""
+        while self._callbacks:
+            callback = self._callbacks.pop()
+            try:
+                callback(self, self.outcome)
+            except Exception:
+                # One policy's bookkeeping must not keep the others from theirs.
+                log.exception("an end-of-call callback failed")

@@ -1,0 +1,298 @@
+"""What people write: one frozen model for each kind of document, in API Management's words and camelCase.
+
+`docs/catalog.md` describes every field, and a test compares the two. A field that nothing reads must not exist here:
+unknown fields are refused, so whoever writes one hears of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic.alias_generators import to_camel
+
+from gateway.catalog.fields import (
+    ApiPath,
+    ByteCount,
+    CredentialText,
+    HeaderName,
+    Line,
+    Lines,
+    Moment,
+    Name,
+    Names,
+    QueryName,
+    ScopeText,
+    Seconds,
+    SecretText,
+    Url,
+)
+from gateway.catalog.placeholders import setting_in
+
+DEFAULT_MAX_REQUEST_BYTES = 20 * 1024 * 1024
+
+# pydantic puts these into the path of a finding; `faults.py` takes them out again.
+CREDENTIAL_TAGS = MappingProxyType({"header": "<header>", "query": "<query>", "managedIdentity": "<managedIdentity>"})
+BACKEND_TAGS = ("<name>", "<settings>")
+UNION_TAGS = frozenset({*CREDENTIAL_TAGS.values(), *BACKEND_TAGS})
+
+Kind = Literal["Api", "Backend", "Product", "Subscription", "NamedValue", "Gateway"]
+SubscriptionState = Literal["submitted", "active", "suspended", "rejected", "cancelled", "expired"]
+
+
+class Model(BaseModel):
+    """Strict: text is never taken for a number, unknown fields are refused, and nothing changes after it is made."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields that were written, in camelCase; what was left to its default stays left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+
+
+class Written(Model):
+    """What all documents have."""
+
+    kind: ClassVar[Kind]
+    name: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The document as it is written and exported, `kind` and `name` first."""
+        return {"kind": self.kind, "name": self.name, **super().to_json()}
+
+
+class Named(Written):
+    """What all documents but Gateway have."""
+
+    name: Name
+    display_name: Line | None = None
+
+
+class Timeouts(Model):
+    """Seconds. For a backend, the gateway's own values stand for what is left out."""
+
+    connect: Seconds = 5.0
+    first_byte: Seconds = 120.0
+    between_chunks: Seconds = 60.0
+
+    def over(self, defaults: Timeouts) -> Timeouts:
+        """These values, with those of `defaults` for what was not written here."""
+        written = {name: getattr(self, name) for name in self.model_fields_set}
+        return defaults.model_copy(update=written)
+
+
+class HeaderCredentials(Model):
+    """A header that the backend asks for."""
+
+    header: HeaderName
+    value: CredentialText
+
+
+class QueryCredentials(Model):
+    """A query parameter that the backend asks for."""
+
+    query: QueryName
+    value: CredentialText
+
+
+class ManagedIdentity(Model):
+    """The app's managed identity, and what it asks a token for."""
+
+    scope: Annotated[SecretText, Field(max_length=1_000)]
+    client_id: Line | None = None
+
+
+class ManagedIdentityCredentials(Model):
+    """A bearer token of the app's managed identity."""
+
+    managed_identity: ManagedIdentity
+
+    @property
+    def scope(self) -> str:
+        """For example `https://cognitiveservices.azure.com/.default`."""
+        return self.managed_identity.scope
+
+    @property
+    def client_id(self) -> str | None:
+        """Which user-assigned identity; None is the app's default one."""
+        return self.managed_identity.client_id
+
+
+def _credentials_tag(value: Any) -> str | None:
+    if isinstance(value, Model):
+        value = value.to_json()
+    tags = [tag for key, tag in CREDENTIAL_TAGS.items() if isinstance(value, dict) and key in value]
+    return tags[0] if len(tags) == 1 else None
+
+
+Credentials = Annotated[
+    Annotated[HeaderCredentials, Tag("<header>")]
+    | Annotated[QueryCredentials, Tag("<query>")]
+    | Annotated[ManagedIdentityCredentials, Tag("<managedIdentity>")],
+    Discriminator(
+        _credentials_tag,
+        custom_error_type="credentials",
+        custom_error_message="must have exactly one of header, query and managedIdentity",
+    ),
+]
+
+
+class BackendSettings(Model):
+    """How to reach a model's endpoint."""
+
+    url: Url
+    credentials: Credentials | None = None
+    timeouts: Timeouts = Timeouts()
+    http2: bool = False
+    proxy: Url | None = None
+    trust_environment: bool = False
+    verify_tls: bool = True
+
+    @model_validator(mode="after")
+    def _http2_needs_tls(self) -> Self:
+        if self.http2 and not self.url.lower().startswith("https://"):
+            raise ValueError("http2 needs a url with https://, for HTTP/2 is agreed on in the TLS handshake")
+        return self
+
+
+class Backend(BackendSettings, Named):
+    """A backend as a document of its own, for several APIs to use."""
+
+    kind: ClassVar[Kind] = "Backend"
+    description: Lines | None = None
+
+
+def _backend_tag(value: Any) -> str:
+    return "<name>" if isinstance(value, str) else "<settings>"
+
+
+class SubscriptionKeyParameterNames(Model):
+    """Where callers of one API put their key, in place of API Management's usual names."""
+
+    header: HeaderName | None = None
+    query: QueryName | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.header is None and self.query is None:
+            raise ValueError("must have header, query or both")
+        return self
+
+
+class Api(Named):
+    """One LLM endpoint, offered to callers below a path of the gateway."""
+
+    kind: ClassVar[Kind] = "Api"
+    description: Lines | None = None
+    path: ApiPath
+    type: Literal["openai", "passthrough"]
+    backend: Annotated[
+        Annotated[Name, Tag("<name>")] | Annotated[BackendSettings, Tag("<settings>")], Discriminator(_backend_tag)
+    ]
+    products: Names = ()
+    subscription_required: bool = True
+    subscription_key_parameter_names: SubscriptionKeyParameterNames | None = None
+    max_request_bytes: ByteCount | None = None
+
+
+class Product(Named):
+    """A set of APIs that callers subscribe to together."""
+
+    kind: ClassVar[Kind] = "Product"
+    description: Lines | None = None
+    state: Literal["notPublished", "published"] = "notPublished"
+    subscription_required: bool = True
+    approval_required: bool = False
+    terms: Lines | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its APIs may be called without a key."""
+        return self.state == "published" and not self.subscription_required
+
+
+class Subscription(Named):
+    """Who may call what. Its keys are never in a document."""
+
+    kind: ClassVar[Kind] = "Subscription"
+    scope: ScopeText
+    state: SubscriptionState = "active"
+    start_date: Moment | None = None
+    expiration_date: Moment | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.start_date and self.expiration_date and self.expiration_date <= self.start_date:
+            raise ValueError("expirationDate must be later than startDate")
+        return self
+
+
+class NamedValue(Named):
+    """A value that credentials refer to as `{{name}}`."""
+
+    kind: ClassVar[Kind] = "NamedValue"
+    secret: bool = True
+    value: SecretText | None = Field(default=None, repr=False)
+
+    @model_validator(mode="after")
+    def _is_literal_or_setting(self) -> Self:
+        if self.value is not None and "{{" in self.value and setting_in(self.value) is None:
+            raise ValueError("value must be the literal value, or exactly {{env:NAME}} for an app setting")
+        return self
+
+    @property
+    def holds_secret(self) -> bool:
+        """Whether `value` must be encrypted before it is stored. The name of an app setting is no secret."""
+        return self.secret and self.value is not None and setting_in(self.value) is None
+
+
+class StoredNamedValue(NamedValue):
+    """A NamedValue as the table has it: a secret is only there encrypted. Nobody can write one in a document."""
+
+    encrypted_value: str | None = Field(default=None, repr=False)
+
+    @model_validator(mode="after")
+    def _never_both(self) -> Self:
+        if self.holds_secret:
+            raise ValueError("a secret must be stored encrypted")
+        return self
+
+    def public(self) -> NamedValue:
+        """What may be shown: without the secret, encrypted or not."""
+        fields = self.to_json()
+        fields.pop("encryptedValue", None)
+        fields.pop("kind")
+        return NamedValue.model_validate(fields)
+
+
+class Gateway(Written):
+    """Settings of the whole gateway. There is one such document at most."""
+
+    kind: ClassVar[Kind] = "Gateway"
+    name: Literal["gateway"] = "gateway"
+    max_request_bytes: ByteCount = DEFAULT_MAX_REQUEST_BYTES
+    timeouts: Timeouts = Timeouts()
+
+
+Document = Api | Backend | Product | Subscription | NamedValue | Gateway
+
+# In this order nothing comes before what it refers to.
+MODELS: Mapping[Kind, type[Document]] = MappingProxyType(
+    {
+        "Gateway": Gateway,
+        "NamedValue": NamedValue,
+        "Backend": Backend,
+        "Product": Product,
+        "Api": Api,
+        "Subscription": Subscription,
+    }
+)

@@ -1,0 +1,235 @@
+"""The catalog as requests see it: resolved, immutable, built once for each revision and swapped whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Self
+
+from gateway.catalog.fields import check_secret_text
+from gateway.catalog.loading import LoadFault, where
+from gateway.catalog.models import (
+    Api,
+    Backend,
+    BackendSettings,
+    Document,
+    Gateway,
+    Kind,
+    ManagedIdentityCredentials,
+    NamedValue,
+    Product,
+    Written,
+)
+from gateway.catalog.placeholders import Unresolved, resolve
+from gateway.catalog.routing import Routes
+from gateway.catalog.secrets import SecretBox, SecretFault, reveal
+from gateway.errors import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedBackend:
+    """A backend ready to be called: the gateway's timeouts filled in, the credential's placeholders replaced."""
+
+    name: str
+    settings: BackendSettings
+    credential_value: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiEntry:
+    """Everything a request to one API needs."""
+
+    api: Api
+    backend: ResolvedBackend
+    products: tuple[Product, ...]
+    max_request_bytes: int
+    open_product: Product | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """One revision of the catalog. Nothing in it changes; a new revision is a new Snapshot."""
+
+    revision: int
+    gateway: Gateway
+    apis: Mapping[str, ApiEntry]
+    products: Mapping[str, Product]
+    backends: Mapping[str, ResolvedBackend]
+    named_values: Mapping[str, str] = field(repr=False)
+    # What this snapshot was made of, for the next one to fall back on.
+    documents: Mapping[tuple[Kind, str], Document] = field(repr=False)
+    routes: Routes[ApiEntry] = field(repr=False)
+
+    def route(self, path: str) -> tuple[ApiEntry, str] | None:
+        """The API for a path (no leading slash, still percent-encoded) and the rest of the path, or None."""
+        return self.routes.find(path)
+
+    @classmethod
+    def build(
+        cls,
+        revision: int,
+        documents: Sequence[Document | LoadFault],
+        secrets: SecretBox,
+        environment: Mapping[str, str],
+        previous: Snapshot | None,
+    ) -> tuple[Self, list[Fault]]:
+        """A snapshot of these documents, and what is wrong with them.
+
+        What is broken keeps its last good version from `previous`; without one it is left out, with all that depends
+        on it. One bad document never takes down the others, and never raises.
+        """
+        resolver = _Resolver(documents, secrets, environment, previous)
+        entries = resolver.api_entries()
+        snapshot = cls(
+            revision=revision,
+            gateway=resolver.gateway,
+            apis=MappingProxyType(entries),
+            products=MappingProxyType(resolver.products),
+            backends=MappingProxyType(resolver.backends),
+            named_values=MappingProxyType(resolver.named_values),
+            documents=MappingProxyType(resolver.documents),
+            routes=Routes({entry.api.path: entry for entry in entries.values()}),
+        )
+        return snapshot, resolver.faults
+
+
+class _Resolver:
+    """Puts the documents of one revision together. Lives only while a Snapshot is built."""
+
+    def __init__(
+        self,
+        documents: Sequence[Document | LoadFault],
+        secrets: SecretBox,
+        environment: Mapping[str, str],
+        previous: Snapshot | None,
+    ) -> None:
+        self.faults: list[Fault] = []
+        self._environment = environment
+        self._previous = previous
+        self.documents = self._readable(documents)
+        self.gateway = next(iter(self._all(Gateway)), Gateway())
+        self.products = {product.name: product for product in self._all(Product)}
+        self.named_values = self._reveal_all(secrets)
+        self.backends = self._resolve_backends()
+
+    def api_entries(self) -> dict[str, ApiEntry]:
+        """The APIs that can be served, by name; no two of them on one path."""
+        entries: dict[str, ApiEntry] = {}
+        fallen: list[str] = []
+        taken: dict[str, str] = {}
+        for entry in sorted(self._resolve_apis(fallen), key=self._precedence):
+            name, path = entry.api.name, entry.api.path.lower()
+            if path in taken:
+                self._fault("Api", name, f'path: "{path}" belongs to Api {taken[path]}')
+                fallen.append(name)
+                continue
+            taken[path] = name
+            entries[name] = entry
+        for name in fallen:
+            last_good = self._last_good_api(name)
+            if last_good is not None and last_good.api.path.lower() not in taken:
+                taken[last_good.api.path.lower()] = name
+                entries[name] = last_good
+        return dict(sorted(entries.items()))
+
+    def _readable(self, documents: Sequence[Document | LoadFault]) -> dict[tuple[Kind, str], Document]:
+        found: dict[tuple[Kind, str], Document] = {}
+        for each in documents:
+            if not isinstance(each, LoadFault):
+                found[each.kind, each.name] = each
+                continue
+            self.faults += each.faults
+            if self._previous and each.kind and (last_good := self._previous.documents.get((each.kind, each.name))):
+                found[each.kind, each.name] = last_good
+        return found
+
+    def _all[Model: Written](self, model: type[Model]) -> Iterable[Model]:
+        return (document for document in self.documents.values() if isinstance(document, model))
+
+    def _reveal_all(self, secrets: SecretBox) -> dict[str, str]:
+        values: dict[str, str] = {}
+        for named_value in self._all(NamedValue):
+            try:
+                values[named_value.name] = reveal(named_value, secrets, self._environment)
+            except (SecretFault, Unresolved) as error:
+                self._fault("NamedValue", named_value.name, str(error))
+        return values
+
+    def _resolve_backends(self) -> dict[str, ResolvedBackend]:
+        backends: dict[str, ResolvedBackend] = {}
+        for backend in self._all(Backend):
+            try:
+                backends[backend.name] = self._resolve(backend.name, backend)
+            except Unresolved as error:
+                self._fault("Backend", backend.name, f"credentials.value: {error}")
+                if self._previous and (last_good := self._previous.backends.get(backend.name)):
+                    backends[backend.name] = last_good
+        return backends
+
+    def _resolve_apis(self, fallen: list[str]) -> list[ApiEntry]:
+        entries = []
+        for api in self._all(Api):
+            try:
+                entries.append(self._entry(api))
+            except Unresolved as error:
+                self._fault("Api", api.name, str(error))
+                fallen.append(api.name)
+        return entries
+
+    def _entry(self, api: Api) -> ApiEntry:
+        missing = [name for name in api.products if name not in self.products]
+        if missing:
+            raise Unresolved(f"products: Product {missing[0]} is missing or cannot be read")
+        products = tuple(self.products[name] for name in api.products)
+        return ApiEntry(
+            api=api,
+            backend=self._backend_of(api),
+            products=products,
+            max_request_bytes=api.max_request_bytes or self.gateway.max_request_bytes,
+            open_product=_open_product(products),
+        )
+
+    def _backend_of(self, api: Api) -> ResolvedBackend:
+        if isinstance(api.backend, str):
+            if api.backend not in self.backends:
+                raise Unresolved(f"backend: Backend {api.backend} is missing or cannot be used")
+            return self.backends[api.backend]
+        try:
+            return self._resolve(api.name, api.backend)
+        except Unresolved as error:
+            raise Unresolved(f"backend.credentials.value: {error}") from error
+
+    def _resolve(self, name: str, settings: BackendSettings) -> ResolvedBackend:
+        timeouts = settings.timeouts.over(self.gateway.timeouts)
+        complete = settings.model_copy(update={"timeouts": timeouts})
+        credentials = settings.credentials
+        if credentials is None or isinstance(credentials, ManagedIdentityCredentials):
+            return ResolvedBackend(name, complete)
+        value = resolve(credentials.value, self.named_values, self._environment)
+        try:
+            # An app setting comes from outside and was never looked at.
+            check_secret_text(value)
+        except ValueError as error:
+            raise Unresolved(f"the value after replacement {error}") from error
+        return ResolvedBackend(name, complete, value)
+
+    def _precedence(self, entry: ApiEntry) -> tuple[bool, str]:
+        # Who had the path keeps it: a newcomer on the same path must not take over its calls.
+        before = self._previous.apis.get(entry.api.name) if self._previous else None
+        return (before is None or before.api.path.lower() != entry.api.path.lower(), entry.api.name)
+
+    def _last_good_api(self, name: str) -> ApiEntry | None:
+        entry = self._previous.apis.get(name) if self._previous else None
+        if entry is None:
+            return None
+        # Products decide who gets in, so even an API that stays behind follows them.
+        products = tuple(self.products[each] for each in entry.api.products if each in self.products)
+        return replace(entry, products=products, open_product=_open_product(products))
+
+    def _fault(self, kind: Kind, name: str, problem: str) -> None:
+        self.faults.append(Fault(where(kind, name), problem))
+
+
+def _open_product(products: Iterable[Product]) -> Product | None:
+    return next((product for product in products if product.is_open), None)

@@ -1,0 +1,88 @@
+"""What only the whole catalog can tell: whether all that is referred to exists, and nothing stands in another's way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+
+from gateway.catalog.loading import where
+from gateway.catalog.models import (
+    Api,
+    Backend,
+    BackendSettings,
+    Document,
+    HeaderCredentials,
+    Kind,
+    QueryCredentials,
+    Subscription,
+)
+from gateway.catalog.placeholders import named_values_in
+from gateway.errors import Fault
+
+Reference = tuple[str, Kind, str]
+
+
+def check_catalog(documents: Sequence[Document], also_there: Collection[tuple[Kind, str]] = ()) -> list[Fault]:
+    """Every fault between documents. `also_there` names documents that exist but cannot be read at the moment."""
+    known = {(document.kind, document.name) for document in documents} | set(also_there)
+    faults = [*_names_twice(documents), *_paths_twice(documents)]
+    for document in documents:
+        for field, kind, name in references(document):
+            if (kind, name) not in known:
+                place = f"{where(document.kind, document.name)}: {field}"
+                faults.append(Fault(place, f"{kind} {name} does not exist"))
+    return faults
+
+
+def uses(documents: Sequence[Document], kind: Kind, name: str) -> list[str]:
+    """Who refers to a document, as `Api openai`, in alphabetical order."""
+    users = {
+        where(document.kind, document.name)
+        for document in documents
+        for _, used_kind, used_name in references(document)
+        if (used_kind, used_name) == (kind, name)
+    }
+    return sorted(users)
+
+
+def references(document: Document) -> Iterator[Reference]:
+    """What a document refers to: the field that does, and the kind and name it means."""
+    if isinstance(document, Api):
+        yield from (("products", "Product", name) for name in document.products)
+        if isinstance(document.backend, str):
+            yield "backend", "Backend", document.backend
+        else:
+            yield from _named_values(document.backend, "backend.")
+    if isinstance(document, Backend):
+        yield from _named_values(document, "")
+    if isinstance(document, Subscription):
+        yield from _scope(document.scope)
+
+
+def _named_values(settings: BackendSettings, prefix: str) -> Iterator[Reference]:
+    if isinstance(settings.credentials, HeaderCredentials | QueryCredentials):
+        for name in named_values_in(settings.credentials.value):
+            yield f"{prefix}credentials.value", "NamedValue", name
+
+
+def _scope(scope: str) -> Iterator[Reference]:
+    _, collection, *name = scope.split("/")
+    if name:
+        yield "scope", "Api" if collection == "apis" else "Product", name[0]
+
+
+def _names_twice(documents: Sequence[Document]) -> Iterator[Fault]:
+    counts = Counter((document.kind, document.name) for document in documents)
+    for (kind, name), count in counts.items():
+        if count > 1:
+            yield Fault(where(kind, name), f"is there {count} times; names must be unique within a kind")
+
+
+def _paths_twice(documents: Sequence[Document]) -> Iterator[Fault]:
+    owners: dict[str, str] = {}
+    for document in documents:
+        if not isinstance(document, Api):
+            continue
+        owner = owners.setdefault(document.path.lower(), document.name)
+        if owner != document.name:
+            yield Fault(f"{where('Api', document.name)}: path", f'"{document.path}" already belongs to Api {owner}')

@@ -1,0 +1,104 @@
+"""Server-sent events, watched as they pass: where one ends, and whether one of them is an error.
+
+The parser is incremental: any split of the bytes gives the same result. It never changes what is sent.
+Source of the format: the HTML standard, section 9.2, "Server-sent events".
+"""
+
+from __future__ import annotations
+
+import re
+
+# Of a longer line only the beginning is looked at.
+MAXIMUM_LINE_BYTES = 65_536
+MAXIMUM_HELD_BYTES = 262_144
+
+
+LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+class EventWatcher:
+    """Fed the bytes of an event stream, says where events end, and knows if an error was among them."""
+
+    __slots__ = ("error_seen", "done_seen", "_line", "_at_boundary", "_after_carriage_return")
+
+    def __init__(self) -> None:
+        self.error_seen = False
+        self.done_seen = False
+        self._line = bytearray()
+        self._at_boundary = True
+        self._after_carriage_return = False
+
+    def feed(self, piece: bytes) -> int:
+        """Take the next bytes of the stream; returns how many of them end with the last complete event."""
+        start = complete = 0
+        if self._after_carriage_return and piece.startswith(b"\n"):
+            start = 1
+            complete = 1 if self._at_boundary else 0
+        self._after_carriage_return = piece.endswith(b"\r")
+        for end in LINE_END.finditer(piece, start):
+            self._take(piece[start : end.start()])
+            start = end.end()
+            self._at_boundary = self._end_line()
+            if self._at_boundary:
+                complete = start
+        if start < len(piece):
+            self._take(piece[start:])
+            self._at_boundary = False
+        return complete
+
+    def _take(self, part: bytes) -> None:
+        self._line += part[: MAXIMUM_LINE_BYTES - len(self._line)]
+
+    def _end_line(self) -> bool:
+        line = bytes(self._line)
+        self._line.clear()
+        if line.startswith(b"data:"):
+            self._judge(line[5:].strip())
+        elif line.startswith(b"event:") and line[6:].strip() in (b"error", b"response.failed"):
+            self.error_seen = True
+        return not line
+
+    def _judge(self, data: bytes) -> None:
+        if data == b"[DONE]":
+            self.done_seen = True
+        elif data.startswith(b'{"error":') and not data[9:].lstrip().startswith(b"null"):
+            self.error_seen = True
+
+
+class EventBuffer:
+    """Whole events, cut from pieces that end anywhere: what is sent never stops in the middle of an event.
+
+    One that grows beyond `MAXIMUM_HELD_BYTES` is let through as it comes, and `mid_event` says so until it ends.
+    """
+
+    __slots__ = ("watcher", "mid_event", "_held")
+
+    def __init__(self) -> None:
+        self.watcher = EventWatcher()
+        self.mid_event = False
+        self._held = b""
+
+    def feed(self, piece: bytes) -> bytes:
+        """Take the next bytes of the stream; returns what may be sent now, which may be nothing."""
+        end = self.watcher.feed(piece)
+        if end:
+            ready, self._held, self.mid_event = self._held + piece[:end], piece[end:], False
+            return ready
+        self._held += piece
+        if not self.mid_event and len(self._held) <= MAXIMUM_HELD_BYTES:
+            return b""
+        self.mid_event = True
+        return self.rest()
+
+    def rest(self) -> bytes:
+        """What is left when the stream has ended by itself."""
+        held, self._held = self._held, b""
+        return held
+
+
+def error_event(document: bytes) -> bytes:
+    """An event that OpenAI's clients raise as an error: `document` is the JSON of the one error shape."""
+    return b"data: " + document + b"\n\n"
+
+
+COMMENT = b": keep-alive\n\n"

@@ -1,0 +1,1 @@
+"""The command line. Nothing else imports this package, so click and rich cost the gateway itself nothing."""

@@ -1,0 +1,49 @@
+"""From click's synchronous commands to the asynchronous service: connect, do one piece of work, close."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import click
+
+from gateway.catalog.secrets import SecretBox
+from gateway.management.cli.options import TABLES
+from gateway.management.cli.surroundings import Surroundings
+from gateway.management.service import CatalogService
+from gateway.settings import Settings
+from gateway.storage.catalog import CatalogStore
+from gateway.storage.subscriptions import SubscriptionStore
+from gateway.storage.tables import Tables
+
+
+def run[Result](work: Callable[[CatalogService], Awaitable[Result]]) -> Result:
+    """Do `work` with the service that the current command's settings describe."""
+    settings, environment = current_settings()
+    return asyncio.run(_serve(settings, environment, work))
+
+
+def current_settings() -> tuple[Settings, Mapping[str, str]]:
+    """The settings of the current command, and the environment they came from; raise ConfigurationError."""
+    context = click.get_current_context()
+    return surroundings().settings(context.meta.get(TABLES))
+
+
+def surroundings() -> Surroundings:
+    """Where the current command runs."""
+    found = click.get_current_context().obj
+    assert isinstance(found, Surroundings)
+    return found
+
+
+async def _serve[Result](
+    settings: Settings, environment: Mapping[str, str], work: Callable[[CatalogService], Awaitable[Result]]
+) -> Result:
+    tables = Tables(settings)
+    try:
+        service = CatalogService(
+            CatalogStore(tables), SubscriptionStore(tables), SecretBox(settings.secret_keys), environment
+        )
+        return await work(service)
+    finally:
+        await tables.aclose()

@@ -1,0 +1,51 @@
+"""THE order of the policies. It is a security property, so it is code, in one place, and has a test."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from gateway.call import Call, Reply
+from gateway.catalog.snapshot import ApiEntry
+from gateway.policies.admit import Admit
+from gateway.policies.forward import Forward
+from gateway.policies.operate import Operate
+from gateway.policies.record import Record
+from gateway.services import Services
+
+Next = Callable[[Call], Awaitable[Reply]]
+
+
+class Policy(Protocol):
+    """Does one thing, then calls `next` once, or refuses by raising a GatewayError."""
+
+    async def __call__(self, call: Call, next: Next) -> Reply: ...
+
+
+def policies(entry: ApiEntry, services: Services) -> Sequence[Policy]:
+    """The policies of one API, outermost first. One without settings for this API is not in the list."""
+    return [
+        Record(services.log_request),
+        Admit(entry, services.key_cache, services.clock, services.function_auth),
+        Operate(entry),
+        Forward(entry, services.backend_client),
+    ]
+
+
+def compile_chain(chain: Sequence[Policy]) -> Next:
+    """One function for the whole list: each policy is handed the rest of it as `next`."""
+    run: Next = _end_of_chain
+    for policy in reversed(chain):
+        run = _bind(policy, run)
+    return run
+
+
+def _bind(policy: Policy, following: Next) -> Next:
+    async def step(call: Call) -> Reply:
+        return await policy(call, following)
+
+    return step
+
+
+async def _end_of_chain(call: Call) -> Reply:
+    raise RuntimeError("the innermost policy called next; it must answer")

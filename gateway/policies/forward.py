@@ -1,0 +1,124 @@
+"""forward: the innermost policy; sends the call to its backend and brings the answer back as it comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+
+from gateway.backends.client import BackendClient, BackendResponse
+from gateway.backends.headers import to_backend, to_caller
+from gateway.backends.locations import rewrite_location
+from gateway.backends.target import Target
+from gateway.call import Call, Header, Reply
+from gateway.errors import ProviderError
+
+if TYPE_CHECKING:
+    from gateway.catalog.snapshot import ApiEntry
+    from gateway.pipeline import Next
+
+KEY_QUERIES = frozenset({"subscription-key", "code"})
+
+# These announce a length even when there is nothing to send (RFC 9110, section 8.6).
+METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+LOCATIONS = (b"location", b"content-location")
+
+
+class Forward:
+    """Answers from the backend; never calls `next`."""
+
+    def __init__(self, entry: ApiEntry, client: BackendClient) -> None:
+        self._client = client
+        self._target = Target.of(entry.backend)
+        self._api_path = entry.api.path
+        self._is_openai = entry.api.type == "openai"
+        names = entry.api.subscription_key_parameter_names
+        own_header = names.header.lower().encode() if names and names.header else None
+        self._dropped_headers = self._target.credential_names | (frozenset([own_header]) if own_header else frozenset())
+        own_queries = {names.query} if names and names.query else set()
+        credential_query = {self._target.credential_query} if self._target.credential_query else set()
+        self._dropped_queries = KEY_QUERIES | own_queries | credential_query
+
+    async def __call__(self, call: Call, next: Next) -> Reply:
+        started = time.perf_counter()
+        try:
+            response = await self._send(call)
+        finally:
+            call.backend_seconds += time.perf_counter() - started
+        return await self._reply(call, response)
+
+    async def _send(self, call: Call) -> BackendResponse:
+        assert call.operation is not None
+        headers = to_backend(call.headers, self._dropped_headers)
+        headers.append((b"x-request-id", call.request_id.encode("latin-1")))
+        if self._is_openai:
+            # The gateway reads these answers; undoing a compression the caller does not need would only cost.
+            headers = [pair for pair in headers if pair[0] != b"accept-encoding"]
+            headers.append((b"accept-encoding", b"identity"))
+        path = self._target.path(self._below(call.operation.path), self._query(call.query))
+        content = call.content if call.content is not None else _upload(call)
+        return await self._client.send(self._target, call.method, path, headers, content, _length(call))
+
+    def _below(self, path: str) -> str:
+        # An Azure OpenAI backend may be given with or without its "/openai".
+        if path.startswith("openai/deployments/") and self._target.base_path.endswith(b"/openai"):
+            return path.removeprefix("openai/")
+        return path
+
+    def _query(self, query: bytes) -> bytes:
+        if not query:
+            return b""
+        return b"&".join(part for part in query.split(b"&") if _parameter_name(part) not in self._dropped_queries)
+
+    async def _reply(self, call: Call, response: BackendResponse) -> Reply:
+        headers = to_caller(response.headers)
+        if self._is_openai and response.status < 300 and _is_html(headers):
+            await response.aclose()
+            raise ProviderError(
+                "BackendInvalidResponse", "The backend answered with a web page; the API's backend URL may be wrong."
+            )
+        whole = response.whole()
+        body = _timed(call, response) if whole is None else whole
+        return Reply(response.status, self._with_locations(headers), body)
+
+    def _with_locations(self, headers: list[Header]) -> list[Header]:
+        if not any(name in LOCATIONS for name, _ in headers):
+            return headers
+        rewritten: list[Header] = []
+        for name, value in headers:
+            if name in LOCATIONS:
+                location = rewrite_location(value.decode("latin-1"), self._target.url, self._api_path)
+                if location is not None:
+                    rewritten.append((name, location.encode("latin-1")))
+            else:
+                rewritten.append((name, value))
+        return rewritten
+
+
+def _upload(call: Call) -> AsyncIterator[bytes] | None:
+    return None if call.body.complete else call.body.pieces()
+
+
+def _length(call: Call) -> int | None:
+    if call.body.expected_bytes is None and call.body.complete and call.method in METHODS_WITH_BODY:
+        return 0
+    return call.body.expected_bytes
+
+
+def _parameter_name(part: bytes) -> str:
+    return unquote_plus(part.partition(b"=")[0].decode("latin-1"))
+
+
+def _is_html(headers: list[Header]) -> bool:
+    return any(name == b"content-type" and value.lower().startswith(b"text/html") for name, value in headers)
+
+
+async def _timed(call: Call, response: BackendResponse) -> AsyncIterator[bytes]:
+    """The body, with the time spent waiting for it put to the backend's account."""
+    waiting = time.perf_counter()
+    async for piece in response.pieces():
+        call.backend_seconds += time.perf_counter() - waiting
+        yield piece
+        waiting = time.perf_counter()

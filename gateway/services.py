@@ -1,0 +1,24 @@
+"""What the policies need, built once by `app.py` and handed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.backends.client import BackendClient
+from gateway.call import EndCallback
+from gateway.policies.key_cache import KeyCache
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One of each; tests hand in their own."""
+
+    key_cache: KeyCache
+    backend_client: BackendClient
+    log_request: EndCallback
+    clock: Clock
+    function_auth: bool

@@ -1,0 +1,114 @@
+"""Settings come from the environment, once, and every fault is reported at once."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from gateway.errors import ConfigurationError
+
+FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
+
+
+def _setting(name: str, default: Any, parse: Callable[[str], Any], text: str) -> Any:
+    return field(default=default, metadata={"name": name, "parse": parse, "text": text})
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 86_400:
+        raise ValueError("must be a number of seconds above 0 and at most 86400")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError("must be a whole number of at least 1")
+    return value
+
+
+def _function_auth(text: str) -> str:
+    if text not in ("anonymous", "function"):
+        raise ValueError('must be "anonymous" or "function"')
+    return text
+
+
+def _secret_keys(text: str) -> tuple[str, ...]:
+    keys = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not all(FERNET_KEY.fullmatch(key) for key in keys):
+        raise ValueError(
+            "each key must be 32 random bytes in URL-safe base64; make one with `python -m gateway secret-key`"
+        )
+    return keys
+
+
+def _log_level(text: str) -> str:
+    level = text.upper()
+    if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+    return level
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says. `docs/settings.md` describes each; a test compares the two."""
+
+    tables: str = _setting(
+        "GATEWAY_TABLES", "", str, "Table Storage: a connection string, or the account's URL for managed identity"
+    )
+    secret_keys: tuple[str, ...] = _setting(
+        "GATEWAY_SECRET_KEY", (), _secret_keys, "keys that encrypt named values; the first encrypts, all decrypt"
+    )
+    azure_client_id: str | None = _setting(
+        "AZURE_CLIENT_ID", None, str, "client id of the user-assigned managed identity"
+    )
+    function_auth: str = _setting(
+        "GATEWAY_FUNCTION_AUTH", "anonymous", _function_auth, "function: the host asks for its own key first"
+    )
+    catalog_poll_seconds: float = _setting(
+        "GATEWAY_CATALOG_POLL_SECONDS", 2.0, _seconds, "how often the catalog's revision is read while there is traffic"
+    )
+    key_cache_seconds: float = _setting(
+        "GATEWAY_KEY_CACHE_SECONDS", 30.0, _seconds, "how long a known key is served without asking storage again"
+    )
+    unknown_key_cache_seconds: float = _setting(
+        "GATEWAY_UNKNOWN_KEY_CACHE_SECONDS", 5.0, _seconds, "how long an unknown key is refused without asking storage"
+    )
+    key_cache_size: int = _setting("GATEWAY_KEY_CACHE_SIZE", 50_000, _count, "how many keys an instance remembers")
+    keep_alive_comment_seconds: float = _setting(
+        "GATEWAY_KEEP_ALIVE_COMMENT_SECONDS", 15.0, _seconds, "silence on an event stream before a comment line is sent"
+    )
+    max_backend_connections: int = _setting(
+        "GATEWAY_MAX_BACKEND_CONNECTIONS", 1_000, _count, "open connections to one backend, an instance"
+    )
+    log_level: str = _setting("GATEWAY_LOG_LEVEL", "INFO", _log_level, "the least level of log lines written")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read every setting; raise ConfigurationError with one sentence for each that cannot be used."""
+        values: dict[str, Any] = {}
+        faults: list[str] = []
+        for item in fields(cls):
+            text = environment.get(item.metadata["name"], "").strip()
+            if not text:
+                continue
+            try:
+                values[item.name] = item.metadata["parse"](text)
+            except ValueError as error:
+                faults.append(f"{item.metadata['name']}: {error}")
+        # The Functions host always has a storage account; using it by default saves a setting.
+        values.setdefault("tables", environment.get("AzureWebJobsStorage", "").strip())
+        if not values["tables"]:
+            faults.append("GATEWAY_TABLES: set it to a Table Storage connection string or account URL")
+        if faults:
+            raise ConfigurationError(faults)
+        return cls(**values)
+
+    @classmethod
+    def load(cls) -> Settings:
+        """The process's own environment."""
+        return cls.from_environment(os.environ)

@@ -1,0 +1,80 @@
+"""Loads the example catalog and sees to a subscription key that works."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from local.options import RunFailed, RunOptions
+from local.processes import REPOSITORY
+from local.state import State, write_private
+
+SUBSCRIPTION = "demo"
+API_PATH = "/openai"
+CHAT_PATH = f"{API_PATH}/chat/completions"
+# Marks the requests made here, so that they can be left out of what a person sees.
+REQUEST_ID = "make-run-key-check"
+
+
+def backend_documents(url: str, has_key: bool) -> list[dict[str, Any]]:
+    """The Backend that `apis/` refers to as `model`. Its key stays in the environment, out of the tables."""
+    backend: dict[str, Any] = {"kind": "Backend", "name": "model", "displayName": "The model of `make run`", "url": url}
+    if has_key:
+        backend["credentials"] = {"header": "Authorization", "value": "Bearer {{model-key}}"}
+    named_value = {"kind": "NamedValue", "name": "model-key", "secret": True, "value": "{{env:MODEL_KEY}}"}
+    return [named_value, backend]
+
+
+class Example:
+    """The catalog in `apis/`, beside a Backend for the model of this run."""
+
+    def __init__(self, state: State, options: RunOptions, environment: Mapping[str, str]) -> None:
+        self._state = state
+        self._options = options
+        self._environment = environment
+
+    def load(self, model_url: str) -> None:
+        """Apply the catalog; keep the key if the subscription was made just now."""
+        documents = backend_documents(model_url, self._options.model_key is not None)
+        file = self._state.folder / "model.yaml"
+        write_private(file, "\n---\n".join(json.dumps(document, indent=2) for document in documents) + "\n")
+        applied = self._gateway("apply", "-f", str(REPOSITORY / "apis"), "-f", str(file), "--json")
+        keys = applied.get("keys", {}).get(SUBSCRIPTION)
+        if keys:
+            self._state.keep_subscription_key(keys["primaryKey"])
+
+    def working_key(self, port: int) -> str:
+        """The kept subscription key, or a new one if the gateway no longer takes it."""
+        key = self._state.kept_subscription_key()
+        if key is None or not self._is_taken(key, port):
+            answer = self._gateway("subscriptions", "regenerate", SUBSCRIPTION, "--slot", "primary", "--json")
+            key = str(answer["primaryKey"])
+            self._state.keep_subscription_key(key)
+        return key
+
+    def _is_taken(self, key: str, port: int) -> bool:
+        """Ask for an operation that does not exist: the gateway looks at the key first, and the model hears nothing."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        headers = {"Ocp-Apim-Subscription-Key": key, "x-request-id": REQUEST_ID}
+        try:
+            connection.request("GET", f"{API_PATH}/key-check", headers=headers)
+            return connection.getresponse().status != http.client.UNAUTHORIZED
+        except OSError as error:
+            raise RunFailed(f"The gateway does not answer on port {port} any more ({error}).") from None
+        finally:
+            connection.close()
+
+    def _gateway(self, *arguments: str) -> dict[str, Any]:
+        command = [sys.executable, "-m", "gateway", *arguments]
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env=self._environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip()
+            raise RunFailed(f"`python -m gateway {' '.join(arguments)}` failed:\n{said}")
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer

@@ -1,0 +1,73 @@
+"""Which headers cross."""
+
+import pytest
+
+from gateway.backends.headers import to_backend, to_caller
+
+HELD_BACK = [
+    "ocp-apim-subscription-key", "api-key", "x-api-key", "authorization", "x-functions-key", "cookie", "forwarded",
+    "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-arr-log-id", "x-arr-ssl", "x-ms-client-principal",
+    "x-ms-client-ip", "x-site-deployment-id", "disguised-host", "client-ip", "was-default-hostname", "x-original-url",
+    "max-forwards", "x-ms-invocation-id", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
+    "proxy-authorization", "via", "host", "content-length", "expect",
+]  # fmt: skip
+PASSED_ON = [
+    "content-type", "accept", "user-agent", "openai-organization", "openai-beta", "anthropic-version", "idempotency-key",
+    "traceparent", "x-stainless-lang", "x-custom",
+]  # fmt: skip
+NOT_RETURNED = [
+    "set-cookie",
+    "server",
+    "via",
+    "x-powered-by",
+    "connection",
+    "transfer-encoding",
+    "keep-alive",
+    "alt-svc",
+]
+RETURNED = [
+    "content-type",
+    "content-length",
+    "openai-processing-ms",
+    "x-ratelimit-remaining-tokens",
+    "retry-after",
+    "etag",
+]
+
+
+@pytest.mark.parametrize("name", HELD_BACK)
+def test_what_never_reaches_a_backend(name: str) -> None:
+    """Keys, cookies, the way the request travelled and the platform's own headers stay here."""
+    assert to_backend([(name.encode(), b"x")], frozenset()) == []
+
+
+@pytest.mark.parametrize("name", PASSED_ON)
+def test_what_reaches_a_backend(name: str) -> None:
+    """Everything else passes untouched."""
+    assert to_backend([(name.encode(), b"x")], frozenset()) == [(name.encode(), b"x")]
+
+
+@pytest.mark.parametrize("name", NOT_RETURNED)
+def test_what_does_not_come_back(name: str) -> None:
+    """Cookies and what a backend says of its own machinery stay here."""
+    assert to_caller([(name.title().encode(), b"x")]) == []
+
+
+@pytest.mark.parametrize("name", RETURNED)
+def test_what_comes_back(name: str) -> None:
+    """The rest of the answer's headers come back, in lower case."""
+    assert to_caller([(name.title().encode(), b"x")]) == [(name.encode(), b"x")]
+
+
+def test_headers_named_in_connection_are_hop_by_hop() -> None:
+    """A header that Connection lists is for the next hop only, in both directions."""
+    pairs = [(b"connection", b"close, X-Hop"), (b"x-hop", b"1"), (b"x-end", b"2")]
+    assert to_backend(pairs, frozenset()) == [(b"x-end", b"2")]
+    assert to_caller(pairs) == [(b"x-end", b"2")]
+
+
+def test_names_of_the_apis_own_are_dropped_too() -> None:
+    """The header an API takes its keys in, and the one its credential goes out in, are replaced, never doubled."""
+    assert to_backend([(b"x-team-key", b"secret"), (b"x-other", b"1")], frozenset({b"x-team-key"})) == [
+        (b"x-other", b"1")
+    ]

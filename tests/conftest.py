@@ -1,0 +1,34 @@
+"""What tests of several folders need: a running Azurite, and its tables, empty."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import get_args
+
+import pytest
+
+from gateway.settings import Settings
+from gateway.storage.tables import NotFound, TableName, Tables
+from local.azurite import PROGRAM, Azurite
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[str]:
+    """The connection string of an Azurite that was started for these tests and keeps nothing."""
+    if not PROGRAM.exists():
+        pytest.fail("Azurite is not installed; `make setup` installs it.")
+    with Azurite() as running:
+        yield running.connection_string
+
+
+@pytest.fixture
+async def tables(azurite: str) -> AsyncIterator[Tables]:
+    """Azurite's table service with none of the gateway's tables in it."""
+    connected = Tables(Settings(tables=azurite))
+    for name in get_args(TableName):
+        try:
+            await connected.send(name, lambda client: client.delete_table())
+        except NotFound:
+            continue
+    yield connected
+    await connected.aclose()

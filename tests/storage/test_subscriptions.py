@@ -1,0 +1,193 @@
+"""Subscriptions and their keys, against Azurite."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from gateway.catalog.keys import digest
+from gateway.errors import CatalogError
+from gateway.storage.subscriptions import BUILT_IN, SubscriptionRecord, SubscriptionStore
+from gateway.storage.tables import Conflict, NotFound, Put, Tables
+
+ONE, TWO, THREE = (digest(text) for text in ("one", "two", "three"))
+RECORD = SubscriptionRecord(
+    name="team",
+    display_name="Team é",
+    scope_kind="product",
+    scope_name="starter",
+    state="suspended",
+    start=datetime(2026, 1, 1, tzinfo=UTC),
+    expiration=datetime(2027, 1, 1, 12, 30, 0, 5, tzinfo=UTC),
+    primary_digest=ONE,
+    secondary_digest=TWO,
+)
+
+
+@pytest.fixture
+def store(tables: Tables) -> SubscriptionStore:
+    """No subscriptions but the built-in one."""
+    return SubscriptionStore(tables)
+
+
+async def columns_of(tables: Tables, name: str) -> dict[str, Any]:
+    """A stored record's row."""
+    return dict((await tables.table("gatewaysubscriptions").get("subscription", name)).values)
+
+
+async def test_a_record_is_stored_whole(store: SubscriptionStore) -> None:
+    """And found by name and by the digest of either key."""
+    await store.create(RECORD)
+    assert await store.get("team") == RECORD
+    assert await store.find(ONE) == (RECORD, "primary")
+    assert await store.find(TWO) == (RECORD, "secondary")
+    assert await store.find(THREE) is None
+    assert await store.get("other") is None
+    assert [record.name for record in await store.list()] == ["master", "team"]
+
+
+async def test_a_name_is_created_once(store: SubscriptionStore) -> None:
+    """The second one's keys are nobody's."""
+    await store.create(RECORD)
+    with pytest.raises(Conflict):
+        await store.create(replace(RECORD, primary_digest=THREE))
+    assert await store.find(THREE) is None
+    assert await store.find(ONE) == (RECORD, "primary")
+
+
+async def test_a_put_replaces_the_record_and_its_keys(store: SubscriptionStore) -> None:
+    """Keys that the record no longer has are dead."""
+    await store.put(RECORD)
+    bare = SubscriptionRecord("team", primary_digest=THREE)
+    await store.put(bare)
+    assert await store.get("team") == bare
+    assert await store.find(THREE) == (bare, "primary")
+    assert await store.find(ONE) is None
+
+
+@pytest.mark.parametrize("slot", ["primary", "secondary"])
+async def test_another_key_kills_the_old_one_in_its_slot_only(store: SubscriptionStore, slot: Any) -> None:
+    """The index has no row for the old key any more."""
+    await store.create(RECORD)
+    old, other = (ONE, TWO) if slot == "primary" else (TWO, ONE)
+    await store.set_key("team", slot, THREE)
+    found = await store.find(THREE)
+    assert found is not None
+    assert found[1] == slot
+    assert await store.find(old) is None
+    assert await store.find(other) is not None
+
+
+async def test_an_old_key_is_dead_even_if_its_index_row_stays(store: SubscriptionStore, tables: Tables) -> None:
+    """The record is the authority: as when the process dies before the row is deleted."""
+    await store.create(RECORD)
+    await store.set_key("team", "primary", THREE)
+    await tables.table("gatewaykeys").put(Put({"PartitionKey": ONE[:2], "RowKey": ONE, "subscription": "team"}))
+    assert await store.find(ONE) is None
+
+
+async def test_changes_at_the_same_time_lose_nothing(store: SubscriptionStore) -> None:
+    """A suspension while a key is regenerated: both count."""
+    await store.create(replace(RECORD, state="active"))
+    await asyncio.gather(
+        store.set_key("team", "primary", THREE),
+        store.change("team", lambda record: replace(record, state="suspended")),
+        store.change("team", lambda record: replace(record, display_name="Renamed")),
+    )
+    record = await store.get("team")
+    assert record is not None
+    assert (record.state, record.display_name, record.primary_digest) == ("suspended", "Renamed", THREE)
+    assert record.secondary_digest == TWO
+
+
+async def test_what_does_not_exist_cannot_be_changed(store: SubscriptionStore, tables: Tables) -> None:
+    """And leaves no row of an index behind."""
+    assert await store.set_key("nobody", "primary", ONE) is None
+    assert await store.change("nobody", lambda record: record) is None
+    assert await store.delete("nobody") is False
+    with pytest.raises(NotFound):
+        await tables.table("gatewaykeys").get(ONE[:2], ONE)
+
+
+async def test_a_deleted_subscription_takes_its_keys_along(store: SubscriptionStore) -> None:
+    """They stay dead when the name is used again."""
+    await store.create(RECORD)
+    assert await store.delete("team") is True
+    assert await store.get("team") is None
+    await store.create(replace(RECORD, primary_digest=THREE, secondary_digest=""))
+    assert await store.find(ONE) is None
+    assert await store.find(TWO) is None
+
+
+async def test_the_built_in_subscription_is_always_there(store: SubscriptionStore) -> None:
+    """Active, for all APIs, without keys."""
+    assert await store.get("master") == BUILT_IN
+    assert await store.list() == [BUILT_IN]
+    assert (BUILT_IN.scope_kind, BUILT_IN.state, BUILT_IN.primary_digest) == ("all", "active", "")
+    with pytest.raises(CatalogError, match="is built in and cannot be deleted; suspend it instead"):
+        await store.delete("master")
+
+
+async def test_the_built_in_subscription_can_get_keys_and_be_suspended(store: SubscriptionStore) -> None:
+    """From then on it is stored like any other."""
+    await store.set_key("master", "secondary", ONE)
+    await store.change("master", lambda record: replace(record, state="suspended"))
+    found = await store.find(ONE)
+    assert found is not None
+    assert (found[0].name, found[0].state, found[1]) == ("master", "suspended", "secondary")
+    assert [record.state for record in await store.list()] == ["suspended"]
+
+
+async def test_an_empty_digest_is_nobodys(store: SubscriptionStore) -> None:
+    """The built-in subscription has empty ones at first."""
+    await store.create(SubscriptionRecord("keyless"))
+    assert BUILT_IN.slot_of(ONE) is None
+    assert await store.find("") is None
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "problem"),
+    [
+        ("state", "on", "its stored state is 'on'"),
+        ("state", None, "its stored state is None"),
+        ("scopeKind", "everything", "its stored scopeKind is 'everything'"),
+        ("scopeName", None, "its stored scopeName is missing"),
+        ("expirationDate", "soon", "its stored expirationDate must be a date"),
+        ("startDate", 7, "its stored startDate must be a date"),
+    ],
+)
+async def test_a_record_broken_by_hand_admits_nobody(
+    store: SubscriptionStore, tables: Tables, column: str, value: Any, problem: str
+) -> None:
+    """A guess might let someone in. The others go on, and it can still be deleted."""
+    await store.create(replace(RECORD, state="active"))
+    columns = await columns_of(tables, "team")
+    columns.pop(column, None)
+    if value is not None:
+        columns[column] = value
+    await tables.table("gatewaysubscriptions").put(Put(columns))
+    assert await store.find(ONE) is None
+    assert await store.list() == [BUILT_IN]
+    with pytest.raises(CatalogError, match=problem):
+        await store.get("team")
+    assert await store.delete("team") is True
+
+
+async def test_digests_broken_by_hand_match_nothing(store: SubscriptionStore, tables: Tables) -> None:
+    """Whatever type or characters they have."""
+    await store.create(RECORD)
+    columns = await columns_of(tables, "team")
+    await tables.table("gatewaysubscriptions").put(Put({**columns, "primaryDigest": 7, "secondaryDigest": "é"}))
+    assert await store.find(ONE) is None
+
+
+async def test_only_digests_are_stored(store: SubscriptionStore, tables: Tables) -> None:
+    """And they are not in the record's representation."""
+    await store.create(RECORD)
+    assert set(await columns_of(tables, "team")) == {
+        *("PartitionKey", "RowKey", "displayName", "scopeKind", "scopeName", "state", "startDate", "expirationDate"),
+        *("primaryDigest", "secondaryDigest"),
+    }
+    assert ONE not in repr(RECORD)

@@ -1,0 +1,78 @@
+"""A call whose key and API are known costs no storage call: counted."""
+
+import asyncio
+import json
+from typing import Any, cast
+
+from starlette.requests import Request
+
+from gateway.app import Gateway
+from gateway.catalog.loading import parse_documents
+from gateway.catalog.secrets import SecretBox
+from gateway.management.service import CatalogService
+from gateway.settings import Settings
+from gateway.storage.catalog import CatalogStore
+from gateway.storage.subscriptions import SubscriptionStore
+from local.azurite import Azurite
+from local.model import ModelServer
+
+CALLS = 500
+
+
+def catalog(model_url: str) -> str:
+    return f"""
+{{kind: Product, name: starter, state: published}}
+---
+{{kind: Api, name: openai, path: openai, type: openai, backend: {{url: "{model_url}"}}, products: [starter]}}
+---
+{{kind: Subscription, name: team, scope: /products/starter}}
+"""
+
+
+async def call(gateway: Gateway, key: str) -> int:
+    """One chat call through Gateway.handle, as the functions make it."""
+    body = json.dumps({"model": "stand-in", "messages": [{"role": "user", "content": "Hello"}]}).encode()
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "POST",
+        "path": "/openai/chat/completions",
+        "raw_path": b"/openai/chat/completions",
+        "query_string": b"",
+        "headers": [
+            (b"api-key", key.encode()),
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ],
+    }
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    response = await gateway.handle(Request(scope, receive))
+    await response(scope, receive, send)
+    return int(sent[0]["status"])
+
+
+async def test_no_storage_call_on_the_hot_path() -> None:
+    """After the first call, five hundred more leave the count of storage operations where it was."""
+    with Azurite() as azurite, ModelServer() as model:
+        environment = {"GATEWAY_TABLES": azurite.connection_string, "GATEWAY_CATALOG_POLL_SECONDS": "3600"}
+        gateway = Gateway(Settings.from_environment(environment), environment)
+        service = CatalogService(
+            CatalogStore(gateway.tables), SubscriptionStore(gateway.tables), SecretBox(()), environment
+        )
+        applied = await service.apply(parse_documents(catalog(model.url), "test"))
+        key = applied.keys["team"].primary
+        async with gateway.lifespan():
+            assert await call(gateway, key) == 200
+            before = gateway.tables.operations
+            assert before > 0
+            statuses = await asyncio.gather(*[call(gateway, key) for _ in range(CALLS)])
+            assert set(statuses) == {200}
+            assert gateway.tables.operations == before
+            assert await call(gateway, cast(str, "gw_wrong")) == 401
+            assert gateway.tables.operations == before

@@ -1,0 +1,103 @@
+"""The order of the policies is a security property."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from gateway.body import RequestBody
+from gateway.call import Call, Outcome, Reply
+from gateway.pipeline import Next, compile_chain, policies
+from gateway.services import Services
+from tests.policies.test_admit import entry, never_received
+
+
+def test_the_order() -> None:
+    """Recorded first, admitted before anything is parsed, forwarded last."""
+    services = cast(
+        Services,
+        SimpleNamespace(log_request=None, key_cache=None, clock=None, function_auth=False, backend_client=None),
+    )
+    names = [type(policy).__name__ for policy in policies(entry(), services)]
+    assert names == ["Record", "Admit", "Operate", "Forward"]
+
+
+class Mark:
+    """A policy that notes when it was entered and left."""
+
+    def __init__(self, name: str, notes: list[str], answers: bool = False) -> None:
+        self._name, self._notes, self._answers = name, notes, answers
+
+    async def __call__(self, call: Call, next: Next) -> Reply:
+        self._notes.append(f"{self._name} in")
+        reply = Reply(200, [], b"") if self._answers else await next(call)
+        self._notes.append(f"{self._name} out")
+        return reply
+
+
+def make_call() -> Call:
+    return Call("GET", "/", b"", [], RequestBody(never_received, None, False), "id")
+
+
+async def test_a_chain_runs_outermost_first() -> None:
+    """Each policy wraps the rest of the list."""
+    notes: list[str] = []
+    await compile_chain([Mark("a", notes), Mark("b", notes, answers=True)])(make_call())
+    assert notes == ["a in", "b in", "b out", "a out"]
+
+
+def test_the_end_runs_once_and_last_registered_first() -> None:
+    """And one callback's failure does not keep the others from running."""
+    notes: list[str] = []
+
+    def failing(call: Call, outcome: Outcome) -> None:
+        notes.append("failing")
+        raise RuntimeError("bookkeeping")
+
+    call = make_call()
+    call.on_end(lambda *_: notes.append("outer"))
+    call.on_end(failing)
+    call.on_end(lambda *_: notes.append("inner"))
+    call.end()
+    call.end()
+    assert notes == ["inner", "failing", "outer"]
+
+
+async def test_the_shell_answers_in_the_one_shape_whatever_breaks() -> None:
+    """A fault of our own is 500 InternalError with a request id, and no word of what it was."""
+    from starlette.requests import Request
+
+    from gateway.app import build_gateway
+
+    gateway = cast(Any, build_gateway({"GATEWAY_TABLES": "UseDevelopmentStorage=true"}))
+
+    async def broken() -> None:
+        raise ZeroDivisionError("a secret detail")
+
+    gateway._snapshot = broken
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/x", "raw_path": b"/x", "query_string": b"", "headers": []}
+    response = await gateway.handle(Request(scope, never_received))
+    await response(scope, never_received, send)
+    assert sent[0]["status"] == 500
+    assert b'"code":"InternalError"' in sent[1]["body"]
+    assert b"secret detail" not in sent[1]["body"]
+
+
+async def test_without_settings_every_call_says_so() -> None:
+    """503 GatewayNotConfigured, and the log names each missing setting."""
+    from starlette.requests import Request
+
+    from gateway.app import build_gateway
+
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/x", "raw_path": b"/x", "query_string": b"", "headers": []}
+    response = await build_gateway({}).handle(Request(scope, never_received))
+    await response(scope, never_received, send)
+    assert (sent[0]["status"], b'"code":"GatewayNotConfigured"' in sent[1]["body"]) == (503, True)
