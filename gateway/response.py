@@ -19,10 +19,6 @@ from gateway.presence import Attendance, CallerPresence
 log = logging.getLogger("gateway")
 
 
-class AnswerInterrupted(Exception):
-    """The answer broke off; the connection must be closed so that the caller does not take it for whole."""
-
-
 def reply_of(error: GatewayError) -> Reply:
     """The one place where an error becomes a response."""
     headers = [(b"content-type", b"application/json")]
@@ -77,8 +73,9 @@ class GatewayResponse(Response):
             with presence:
                 await self._relay(send, pieces)
         except ProviderError as error:
+            # Left without its end, the answer has its connection closed by the server: it cannot be taken for whole.
             self._call.outcome.code = error.code
-            raise AnswerInterrupted(error.code) from error
+            return
         finally:
             await _close(pieces)
         await self._finish(send, presence)

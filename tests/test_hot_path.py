@@ -46,8 +46,11 @@ async def call(gateway: Gateway, key: str) -> int:
     }
     sent: list[Any] = []
 
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+
     async def receive() -> Any:
-        return {"type": "http.request", "body": body, "more_body": False}
+        # The body once, and then no disconnect for as long as the call takes.
+        return next(messages, None) or await asyncio.Future()
 
     async def send(message: Any) -> None:
         sent.append(message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from typing import Any, Protocol, cast
 
 import httpx2
@@ -69,13 +68,6 @@ class Connection(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self._gone: asyncio.Future[None] | None = None
 
-    async def secure(self, context: ssl.SSLContext, host: str) -> None:
-        """Put TLS on the new connection. Raises OSError (ssl.SSLError among them) if that fails."""
-        if self._transport is None or self.closed:
-            raise ConnectionResetError("The server closed the connection before the handshake.")
-        secured = await self.loop.start_tls(self._transport, self, context, server_hostname=host)
-        self._transport = cast(asyncio.Transport, secured)
-
     # The exchange.
 
     def start(self, request: Outgoing, extensions: dict[str, Any]) -> Answer:
@@ -92,7 +84,7 @@ class Connection(asyncio.Protocol):
         elif len(request.body) <= JOINED_BYTES:
             transport.write(request.head + request.body)
         else:
-            # Not writelines: before Python 3.13.2 it forgets to say when too much is waiting.
+            # Not writelines: in Python 3.13.0 it forgets to say when too much is waiting.
             transport.write(request.head)
             transport.write(request.body)
         return answer

@@ -131,13 +131,15 @@ class ConnectionPool:
         return connection
 
     async def _open(self, connection: Connection) -> None:
+        # One address after the other: asyncio's happy eyeballs leave a socket open when cancelled at the wrong moment.
         origin = self._origin
-        context = await self._ssl_context() if origin.secure else None
-        await self._loop.create_connection(lambda: connection, origin.host, origin.port)
-        if context is not None:
-            # In two steps because create_connection leaves the socket open when it is cancelled at the wrong moment
-            # of a handshake.
-            await connection.secure(context, origin.host)
+        await self._loop.create_connection(
+            lambda: connection,
+            origin.host,
+            origin.port,
+            ssl=await self._ssl_context() if origin.secure else None,
+            server_hostname=origin.host if origin.secure else None,
+        )
 
     # Called by connections.
 

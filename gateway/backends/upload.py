@@ -13,6 +13,10 @@ from gateway.backends.request_head import LAST_CHUNK, Outgoing, chunk
 if TYPE_CHECKING:
     from gateway.backends.connection import Connection
 
+# Sent without a turn of the event loop, in which a server that refuses the body would be heard: a source that always
+# has more would otherwise never be interrupted.
+BLIND_BYTES = 64 * 1024
+
 
 async def upload(connection: Connection, request: Outgoing, write_seconds: float | None) -> None:
     """Send the body. A failure, of the source or of the connection, reaches the caller through the answer."""
@@ -28,16 +32,19 @@ async def _send(connection: Connection, request: Outgoing, write_seconds: float 
     assert request.stream is not None
     source = aiter(request.stream)
     remaining = request.length
+    unseen = 0
     try:
         async for piece in source:
             if not piece:
                 continue
-            if remaining is not None:
-                remaining -= len(piece)
-                if remaining < 0:
-                    raise httpx2.LocalProtocolError("The request's body is longer than its Content-Length.")
+            remaining = _remaining(remaining, piece)
             connection.write(piece if remaining is not None else chunk(piece))
-            await _drain(connection, write_seconds)
+            unseen += len(piece)
+            if connection.writing_paused:
+                await _drain(connection, write_seconds)
+            elif unseen >= BLIND_BYTES:
+                unseen = 0
+                await asyncio.sleep(0)
     finally:
         if isinstance(source, AsyncGenerator):
             await source.aclose()
@@ -45,14 +52,19 @@ async def _send(connection: Connection, request: Outgoing, write_seconds: float 
         raise httpx2.LocalProtocolError("The request's body is shorter than its Content-Length.")
     if remaining is None:
         connection.write(LAST_CHUNK)
-    await _drain(connection, write_seconds)
+    if connection.writing_paused:
+        await _drain(connection, write_seconds)
+
+
+def _remaining(announced: int | None, piece: bytes) -> int | None:
+    if announced is None:
+        return None
+    if len(piece) > announced:
+        raise httpx2.LocalProtocolError("The request's body is longer than its Content-Length.")
+    return announced - len(piece)
 
 
 async def _drain(connection: Connection, seconds: float | None) -> None:
-    if not connection.writing_paused:
-        # Lets the loop see what the server says meanwhile: it may have refused the body already.
-        await asyncio.sleep(0)
-        return
     try:
         async with asyncio.timeout(seconds):
             await connection.drained()

@@ -79,9 +79,10 @@ class Forward:
             raise ProviderError(
                 "BackendInvalidResponse", "The backend answered with a web page; the API's backend URL may be wrong."
             )
-        whole = response.whole()
-        body = _timed(call, response) if whole is None else whole
-        return Reply(response.status, self._with_locations(headers), body)
+        reply = Reply(response.status, self._with_locations(headers), _timed(call, response))
+        if not reply.is_event_stream and (whole := response.whole()) is not None:
+            reply.body = whole
+        return reply
 
     def _with_locations(self, headers: list[Header]) -> list[Header]:
         if not any(name in LOCATIONS for name, _ in headers):

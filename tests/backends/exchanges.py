@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx2
 
+from tests.backends.raw_server import Peer, Script
+
 LIMITS = {"connect": 5.0, "read": 5.0, "write": 5.0, "pool": 5.0}
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -57,3 +59,22 @@ async def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         await asyncio.sleep(0)
+
+
+def once(answer: bytes) -> Script:
+    """A server that answers one request with these bytes, then closes."""
+
+    async def script(peer: Peer) -> None:
+        await peer.answer(answer)
+
+    return script
+
+
+def always(answer: bytes) -> Script:
+    """A server that answers every request with these bytes."""
+
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.answer(answer)
+
+    return script

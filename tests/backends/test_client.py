@@ -7,6 +7,7 @@ import pytest
 
 from gateway.backends.client import BackendClient
 from gateway.backends.target import Target
+from gateway.backends.transport import HTTP11Transport
 from gateway.catalog.models import BackendSettings
 from gateway.catalog.snapshot import ResolvedBackend
 from gateway.errors import GatewayError
@@ -53,6 +54,44 @@ async def test_no_transport_error_is_unmapped(error: type[httpx2.TransportError]
         await client.send(target(), "GET", b"/v1/models", [], None, None)
     assert raised.value.status in (400, 502, 504)
     assert "10.0.0.5" not in raised.value.message
+
+
+class OneToken(NoTokens):
+    """A managed identity with a token for one scope."""
+
+    async def token(self, scope: str, client_id: str | None) -> str:
+        return f"token for {scope} of {client_id}"
+
+
+class Recording(httpx2.AsyncBaseTransport):
+    """A transport that answers 204 and keeps the request."""
+
+    def __init__(self) -> None:
+        self.requests: list[httpx2.Request] = []
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        self.requests.append(request)
+        return httpx2.Response(204)
+
+
+async def test_a_managed_identity_goes_out_as_a_bearer_token() -> None:
+    """The token of the backend's scope, asked for with the backend's client id."""
+    backend = target(credentials={"managedIdentity": {"scope": "https://x/.default", "clientId": "c"}})
+    client, recording = BackendClient(OneToken(), 10), Recording()
+    client._transports[backend.transport_key] = recording
+    await client.send(backend, "GET", b"/v1/models", [], None, None)
+    assert recording.requests[0].headers["authorization"] == "Bearer token for https://x/.default of c"
+
+
+async def test_backends_with_other_needs_get_httpx2s_own_transport() -> None:
+    """HTTP/2, proxies and the environment's proxies are httpx2's; the rest is ours, shared by like backends."""
+    client = BackendClient(NoTokens(), 10)
+    ours = client._transport(target().transport_key)
+    assert isinstance(ours, HTTP11Transport)
+    assert client._transport(target(url="http://elsewhere").transport_key) is ours
+    for needs in ({"url": "https://h", "http2": True}, {"proxy": "http://p:1"}, {"trustEnvironment": True}):
+        assert isinstance(client._transport(target(**needs).transport_key), httpx2.AsyncHTTPTransport)
+    await client.aclose()
 
 
 PATHS = {

@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from gateway.backends.transport import HTTP11Transport
-from tests.backends.exchanges import OK, body, fetch, get, post, until
+from tests.backends.exchanges import OK, always, body, fetch, get, post, until
 from tests.backends.raw_server import Peer
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -36,15 +36,9 @@ def server_context(authority, name):
     return context
 
 
-async def ok(peer: Peer) -> None:
-    """Answers every request."""
-    while True:
-        await peer.answer(OK)
-
-
 async def test_a_trusted_server(make_transport, serve, authority, trusting):
     """A server with a valid certificate is talked to, over connections that are used again."""
-    server = serve(ok, server_context(authority, "127.0.0.1"))
+    server = serve(always(OK), server_context(authority, "127.0.0.1"))
     transport = make_transport(verify=trusting)
     for _ in range(3):
         assert (await fetch(transport, get(server.url)))[1] == b"ok"
@@ -69,7 +63,7 @@ async def test_http_1_1_is_negotiated(make_transport, serve, authority, trusting
 
 async def test_a_server_of_another_name(make_transport, serve, authority, trusting):
     """A valid certificate for somebody else is not accepted."""
-    server = serve(ok, server_context(authority, "another.example"))
+    server = serve(always(OK), server_context(authority, "another.example"))
     with pytest.raises(httpx2.ConnectError):
         await fetch(make_transport(verify=trusting), get(server.url))
     assert server.requests == []
@@ -77,7 +71,7 @@ async def test_a_server_of_another_name(make_transport, serve, authority, trusti
 
 async def test_an_untrusted_server(make_transport, serve, authority):
     """With the default settings a certificate of an unknown authority is not accepted."""
-    server = serve(ok, server_context(authority, "127.0.0.1"))
+    server = serve(always(OK), server_context(authority, "127.0.0.1"))
     with pytest.raises(httpx2.ConnectError):
         await fetch(make_transport(verify=True), get(server.url))
     assert server.requests == []
@@ -85,7 +79,7 @@ async def test_an_untrusted_server(make_transport, serve, authority):
 
 async def test_verification_can_be_turned_off(make_transport, serve, authority):
     """Where it is asked for, any certificate will do."""
-    server = serve(ok, server_context(authority, "another.example"))
+    server = serve(always(OK), server_context(authority, "another.example"))
     assert (await fetch(make_transport(verify=False), get(server.url)))[1] == b"ok"
 
 
@@ -189,7 +183,7 @@ async def test_a_slow_reader_stops_a_tls_server(make_ours, serve, authority, tru
 
 async def test_certificates_are_only_loaded_for_https(make_ours, serve):
     """Loading the authorities' certificates takes tens of milliseconds: plain http never does it, https once."""
-    server = serve(ok)
+    server = serve(always(OK))
     ours: HTTP11Transport = make_ours()
     await fetch(ours, get(server.url))
     assert ours._context is None

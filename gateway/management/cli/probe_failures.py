@@ -47,7 +47,7 @@ def _sentence(cause: BaseException, host: str) -> str | None:
         case socket.gaierror():
             return f"The host name in {host} is not known: check its spelling, or this machine's DNS."
         case httpx2.ConnectTimeout() | httpx2.PoolTimeout():
-            return f"{host} did not accept a connection in time: check the port, and firewalls on the way."
+            return f"{host} did not accept a connection in time: check scheme and port, and firewalls on the way."
         case httpx2.TimeoutException():
             return f"{host} accepted the connection but did not answer in time: check that it is the server you mean."
         case httpx2.RemoteProtocolError() | httpx2.ReadError():
@@ -73,7 +73,9 @@ def _certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
 def _handshake(error: ssl.SSLError, host: str) -> str:
     if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"):
         return f"{host} does not speak TLS: start the URL with http://, or give the port that does."
-    return f"TLS with {host} fails ({error.reason or 'no reason given'}): the server must offer TLS 1.2 or later."
+    if not error.reason:
+        return f"TLS with {host} cannot be agreed on: check the port, or whether the URL should start with http://."
+    return f"TLS with {host} fails ({error.reason}): the server must offer TLS 1.2 or later."
 
 
 def _system(error: OSError, host: str) -> str | None:

@@ -186,7 +186,17 @@ def test_a_person_may_decline(gateway: CommandLine) -> None:
 
 def test_a_person_is_asked_only_for_what_no_option_gave(gateway: CommandLine) -> None:
     """--yes leaves out the confirmation."""
-    options = ("--display-name", "My LLM", "--description", "", "--product", "p", "--create-product", "--type", "openai")
+    options = (
+        "--display-name",
+        "My LLM",
+        "--description",
+        "",
+        "--product",
+        "p",
+        "--create-product",
+        "--type",
+        "openai",
+    )
     result = gateway.at_a_terminal()("import", *options, "--no-check", "--yes", stdin=f"{CLOSED}\n\n\n")
     assert result.exit_code == 0, result.output
     assert result.stderr.count(":") < 12

@@ -10,7 +10,10 @@ SECRET = "sk-very-secret"
 def test_a_value_comes_from_standard_input(gateway: CommandLine) -> None:
     """With its line break cut off; it is not printed."""
     result = gateway("named-values", "set", "model-key", "--value", "-", stdin=f"{SECRET}\n")
-    assert (result.exit_code, result.stdout.split()) == (0, ["RESULT", "DOCUMENT", "created", "NamedValue", "model-key"])
+    assert (result.exit_code, result.stdout.split()) == (
+        0,
+        ["RESULT", "DOCUMENT", "created", "NamedValue", "model-key"],
+    )
     assert SECRET not in result.output
     again = gateway.json("named-values", "set", "model-key", "--value", SECRET)
     assert again["unchanged"] == ["NamedValue model-key"]

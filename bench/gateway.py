@@ -1,0 +1,120 @@
+"""The gateway as it is measured: Azurite, a catalog, and the Functions host and worker with the app."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench.faults import BenchFailed
+from bench.storage_counter import StorageCounter
+from local.azurite import ACCOUNT, Azurite, free_port
+from local.processes import REPOSITORY, Process
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 30.0
+
+CATALOG = """
+kind: Product
+name: starter
+state: published
+---
+kind: Api
+name: openai
+path: openai
+type: openai
+backend: {{url: "http://127.0.0.1:{backend}/v1"}}
+products: [starter]
+---
+kind: Api
+name: events
+path: events
+type: openai
+backend: {{url: "http://127.0.0.1:{events}/v1"}}
+products: [starter]
+---
+kind: Subscription
+name: bench
+scope: /products/starter
+"""
+
+
+class GatewayUnderTest:
+    """Started with default settings: the request log is on, and subscriptions are required."""
+
+    def __init__(self, folder: Path, backend_port: int, events_port: int) -> None:
+        self.port = free_port()
+        self.host_pid = 0
+        self.worker_pid = 0
+        self.key = ""
+        self._folder = folder
+        self._log = folder / "gateway.log"
+        self._catalog = CATALOG.format(backend=backend_port, events=events_port)
+        self._azurite = Azurite()
+        self.storage = StorageCounter(self._azurite.port)
+        self._stack = ExitStack()
+
+    def start(self) -> None:
+        """Ready to take calls when it returns. `stop()` is safe however far this came."""
+        self._stack.callback(self._azurite.stop)
+        self._azurite.start()
+        self.storage.start()
+        self._stack.callback(self.storage.stop)
+        environment = gateway_environment(self._azurite.connection_string, self._azurite.port, self.storage.port)
+        self.key = self._apply(environment)
+        # The log goes to a file, as a pipe would need a reader that competes for the processors.
+        command = ["/bin/sh", "-c", 'exec "$@" 2>>"$0"', str(self._log), sys.executable]
+        host = Process("Functions host", [*command, "-m", "local.host", "--port", str(self.port)], environment)
+        self._stack.callback(host.stop, STOP_SECONDS)
+        host.start()
+        ready = json.loads(host.wait_for_line(lambda line: line.startswith('{"url"'), READY_SECONDS))
+        self.host_pid, self.worker_pid = ready["pid"], ready["workerPid"]
+        self._wait_for_health()
+
+    def stop(self) -> None:
+        """Everything it started."""
+        self._stack.close()
+
+    def empty_log(self) -> None:
+        """A million lines are half a gigabyte; they are appended, so that cutting them off is safe at any time."""
+        if self._log.exists():
+            os.truncate(self._log, 0)
+
+    def _apply(self, environment: dict[str, str]) -> str:
+        file = self._folder / "catalog.yaml"
+        file.write_text(self._catalog)
+        command = [sys.executable, "-m", "gateway", "apply", "-f", str(file), "--json"]
+        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise BenchFailed(f"the catalog was not accepted: {(done.stderr or done.stdout).strip()}")
+        return str(json.loads(done.stdout)["keys"]["bench"]["primaryKey"])
+
+    def _wait_for_health(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not _is_healthy(self.port):
+            if time.monotonic() > deadline:
+                raise BenchFailed(f"the gateway is not ready after {READY_SECONDS:.0f} s")
+            time.sleep(0.05)
+
+
+def gateway_environment(connection_string: str, azurite_port: int, counter_port: int) -> dict[str, str]:
+    """Only what the gateway needs, so that the caller's own settings do not change what is measured."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    counted = connection_string.replace(f":{azurite_port}/{ACCOUNT}", f":{counter_port}/{ACCOUNT}")
+    return {**kept, "PYTHONPATH": str(REPOSITORY), "GATEWAY_TABLES": counted}
+
+
+def _is_healthy(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/gateway/health")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

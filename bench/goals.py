@@ -1,0 +1,108 @@
+"""What the figures are held against. A goal that is missed is said, not raised: a table is no test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.figures import Results
+from bench.stage import DIRECT, GATEWAY, KEPT, PLAIN
+
+OF_NGINX_NOW, OF_NGINX_BY_DESIGN = 0.08, 0.25
+ADDED_LATENCY = 1.0
+ADDED_FIRST_EVENT = 1.0
+IMPORT_SECONDS = 0.8
+MEMORY_FROM, MEMORY_TO, MEMORY_GROWTH = 10_000, 100_000, 5.0
+MEMORY_LONG, MEMORY_LONG_GROWTH = 1_000_000, 20.0
+STORAGE_PER_SECOND = 2.0
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One figure beside its goal."""
+
+    name: str
+    measured: str
+    goal: str
+    met: bool
+
+
+def judge(results: Results) -> list[Judgement]:
+    """A judgement for everything this run has measured."""
+    parts = (_throughput, _latency, _first_event, _imports, _memory, _storage)
+    return [judgement for part in parts for judgement in part(results)]
+
+
+def ratio_of_nginx(results: Results, nginx: str, connections: int) -> float | None:
+    """Requests a second of the gateway over those of an nginx, both the median of their rounds."""
+    gateway, proxy = results.series(GATEWAY, connections), results.series(nginx, connections)
+    return gateway.per_second.median / proxy.per_second.median if gateway and proxy else None
+
+
+def added_latency(results: Results, target: str) -> float | None:
+    """Milliseconds that a target adds to the backend's own, one connection, medians of p50."""
+    through, direct = results.series(target, 1), results.series(DIRECT, 1)
+    return through.p50.median - direct.p50.median if through and direct else None
+
+
+def added_first_event(results: Results, target: str) -> float | None:
+    """Milliseconds that a target adds until the first event of a short stream."""
+    through, direct = results.stream(target), results.stream(DIRECT)
+    return through.short_first_event.median - direct.short_first_event.median if through and direct else None
+
+
+def memory_growth(results: Results, start: int, end: int) -> float | None:
+    """Megabytes between two counts of requests."""
+    after = results.memory.after if results.memory else {}
+    return after[end] - after[start] if start in after and end in after else None
+
+
+def _throughput(results: Results) -> Iterator[Judgement]:
+    for nginx in (PLAIN, KEPT):
+        ratio = ratio_of_nginx(results, nginx, 32)
+        if ratio is not None:
+            name = f"requests/s at 32 connections, of those of {nginx}"
+            yield Judgement(name, f"{ratio:.3f}", f"≥ {OF_NGINX_NOW} now", ratio >= OF_NGINX_NOW)
+            yield Judgement(name, f"{ratio:.3f}", f"≥ {OF_NGINX_BY_DESIGN} by design", ratio >= OF_NGINX_BY_DESIGN)
+
+
+def _latency(results: Results) -> Iterator[Judgement]:
+    added = added_latency(results, GATEWAY)
+    if added is not None:
+        name = "p50 added to the backend's own, one connection"
+        yield Judgement(name, f"{added:.2f} ms", f"≤ {ADDED_LATENCY:.0f} ms", added <= ADDED_LATENCY)
+
+
+def _first_event(results: Results) -> Iterator[Judgement]:
+    added = added_first_event(results, GATEWAY)
+    if added is not None:
+        name = "first event of a stream, added to the backend's own, p50"
+        yield Judgement(name, f"{added:.2f} ms", f"≤ {ADDED_FIRST_EVENT:.0f} ms", added <= ADDED_FIRST_EVENT)
+
+
+def _imports(results: Results) -> Iterator[Judgement]:
+    imports = results.imports
+    if imports is not None:
+        seconds = imports.compiled.median
+        yield Judgement(
+            "import of function_app", f"{seconds:.2f} s", f"≤ {IMPORT_SECONDS} s", seconds <= IMPORT_SECONDS
+        )
+        found = ", ".join(imports.unwanted) or "none"
+        yield Judgement("modules it must not import", found, "none", not imports.unwanted)
+
+
+def _memory(results: Results) -> Iterator[Judgement]:
+    goals = ((MEMORY_FROM, MEMORY_TO, MEMORY_GROWTH), (MEMORY_FROM, MEMORY_LONG, MEMORY_LONG_GROWTH))
+    for start, end, limit in goals:
+        grown = memory_growth(results, start, end)
+        if grown is not None:
+            name = f"memory of the worker, from {start:,} to {end:,} requests"
+            yield Judgement(name, f"{grown:+.1f} MB", f"≤ +{limit:.0f} MB", grown <= limit)
+
+
+def _storage(results: Results) -> Iterator[Judgement]:
+    if results.storage:
+        busiest = results.storage[-1]
+        rate = busiest.total / busiest.seconds
+        name = f"storage requests a second, while {busiest.calls / busiest.seconds:,.0f} calls a second are made"
+        yield Judgement(name, f"{rate:.2f}", f"≤ {STORAGE_PER_SECOND:.0f}", rate <= STORAGE_PER_SECOND)

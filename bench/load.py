@@ -1,0 +1,118 @@
+"""Load by wrk: one call, repeated on so many connections, for so long or so many times."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.faults import BenchFailed
+from bench.figures import Load
+from local.processes import TIED
+
+# Longer than any number of calls takes; the script ends the run when they are made.
+NO_END = 3_600
+
+
+@dataclass(frozen=True)
+class Call:
+    """The request that is repeated, the same for every target."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: str
+
+
+def chat_call(key: str) -> Call:
+    """A small chat completion, with the headers an SDK sends. Every target gets the key; only the gateway reads it."""
+    messages = [
+        {"role": "system", "content": "You are a helpful assistant. Answer in one sentence."},
+        {"role": "user", "content": "What is the capital of France?"},
+    ]
+    headers = {
+        "Accept": "application/json",
+        "Authorization": f"Bearer {key}",
+        "Content-Type": "application/json",
+        "User-Agent": "bench",
+    }
+    body = json.dumps({"model": "fixed", "messages": messages, "temperature": 0.2, "max_tokens": 64})
+    return Call("/openai/chat/completions", headers, body)
+
+
+REPORT = """
+done = function(summary, latency, requests)
+    local errors = summary.errors
+    io.write(string.format('{"requests": %d, "microseconds": %d, "p50": %d, "p99": %d, "errors": %d}\\n',
+        summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+        errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end
+"""
+
+STOP = """
+local answered = 0
+response = function()
+    answered = answered + 1
+    if answered == {requests} then wrk.thread:stop() end
+end
+"""
+
+
+def script(call: Call, requests: int | None = None) -> str:
+    """The Lua program for wrk. With `requests` it stops after so many answers."""
+    lines = ['wrk.method = "POST"', f"wrk.path = {_lua(call.path)}", f"wrk.body = {_lua(call.body)}"]
+    lines += [f"wrk.headers[{_lua(name)}] = {_lua(value)}" for name, value in call.headers.items()]
+    stop = STOP.format(requests=requests) if requests is not None else ""
+    return "\n".join(lines) + "\n" + stop + REPORT
+
+
+def _lua(text: str) -> str:
+    # JSON's escapes are Lua's too, as long as the text is ASCII and has no control characters.
+    return json.dumps(text)
+
+
+def parse(output: str) -> Load:
+    """What the script reported; wrk's own lines are passed over."""
+    for line in output.splitlines():
+        if line.startswith('{"requests"'):
+            said = json.loads(line)
+            return Load(
+                requests=said["requests"],
+                seconds=said["microseconds"] / 1e6,
+                p50=said["p50"] / 1e3,
+                p99=said["p99"] / 1e3,
+                errors=said["errors"],
+            )
+    raise BenchFailed(f"wrk reported nothing; it said: {output.strip()[-500:]}")
+
+
+class LoadGenerator:
+    """wrk with one call. It uses one thread: the processors are for what is measured."""
+
+    def __init__(self, program: str, folder: Path, call: Call) -> None:
+        self._program = program
+        self._file = folder / "call.lua"
+        self._call = call
+
+    def run(self, port: int, connections: int, seconds: int) -> Load:
+        """Load for so many seconds."""
+        return self._run(port, connections, seconds, None)
+
+    def send(self, port: int, connections: int, requests: int) -> Load:
+        """So many requests, with a few more that were in flight at the end."""
+        return self._run(port, connections, NO_END, requests)
+
+    def _run(self, port: int, connections: int, seconds: int, requests: int | None) -> Load:
+        self._file.write_text(script(self._call, requests))
+        options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(self._file)]
+        command = [self._program, *options, f"http://127.0.0.1:{port}"]
+        tied = [sys.executable, "-I", "-S", str(TIED), str(os.getpid()), str(int(signal.SIGKILL)), *command]
+        done = subprocess.run(tied, capture_output=True, text=True, check=False)
+        load = parse(done.stdout + done.stderr)
+        if load.requests == 0:
+            raise BenchFailed(f"no call was answered on port {port}")
+        return load

@@ -1,0 +1,67 @@
+"""How much of everything a run measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PARTS = ("imports", "memory", "throughput", "streams", "storage", "profile")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The size of a run. Rounds are interleaved, so that a noisy minute touches all targets alike."""
+
+    name: str
+    import_rounds: int
+    memory_requests: tuple[int, ...]
+    load_rounds: int
+    load_seconds: int
+    connections: tuple[int, ...]
+    stream_rounds: int
+    short_streams: int
+    short_events: int
+    burst_events: int
+    paced_streams: int
+    paced_events: int
+    paced_milliseconds: int
+    storage_seconds: int
+    profile_seconds: int
+
+
+FULL = Plan(
+    name="full",
+    import_rounds=7,
+    memory_requests=(10_000, 100_000),
+    load_rounds=5,
+    load_seconds=6,
+    connections=(1, 32),
+    stream_rounds=3,
+    short_streams=200,
+    short_events=20,
+    burst_events=50_000,
+    paced_streams=32,
+    paced_events=100,
+    paced_milliseconds=20,
+    storage_seconds=12,
+    profile_seconds=15,
+)
+
+QUICK = Plan(
+    name="quick",
+    import_rounds=3,
+    memory_requests=(2_000, 10_000),
+    load_rounds=2,
+    load_seconds=1,
+    connections=(1, 32),
+    stream_rounds=1,
+    short_streams=50,
+    short_events=20,
+    burst_events=10_000,
+    paced_streams=32,
+    paced_events=25,
+    paced_milliseconds=20,
+    storage_seconds=4,
+    profile_seconds=4,
+)
+
+LONG_REQUESTS = 1_000_000
