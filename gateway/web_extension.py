@@ -15,6 +15,7 @@ There are no routes here: nothing is answered but through a function, save a 404
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -133,7 +134,7 @@ class WebServer(BaseWebServer):  # type: ignore[misc]
             self.web_app,
             host=self.hostname,
             port=self.port,
-            http="httptools",
+            http=_one_write_protocol(),
             ws="none",
             lifespan="on",
             interface="asgi3",
@@ -147,6 +148,52 @@ class WebServer(BaseWebServer):  # type: ignore[misc]
             timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
         )
         await uvicorn.Server(config).serve()
+
+
+class _Corked:
+    """A transport that sends two writes made in one turn of the loop together: a small answer's head and its body.
+
+    What is written alone goes out before the loop turns.
+    """
+
+    __slots__ = ("_loop", "_pending", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._pending = b""
+
+    def write(self, data: bytes) -> None:
+        if self._pending:
+            data, self._pending = self._pending + data, b""
+            self._transport.write(data)
+        elif data:
+            self._pending = data
+            self._loop.call_soon(self._flush)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._pending:
+            data, self._pending = self._pending, b""
+            self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def _one_write_protocol() -> type[asyncio.Protocol]:
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    class OneWriteProtocol(HttpToolsProtocol):
+        """uvicorn's HTTP protocol on a corked transport."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(_Corked(transport, self.loop))  # type: ignore[arg-type]
+
+    return OneWriteProtocol
 
 
 def _invocation_id(scope: Scope) -> str | None:
