@@ -15,7 +15,7 @@ from bench.faults import BenchFailed
 from bench.figures import Load
 from local.processes import TIED
 
-# Longer than any number of calls takes; the script ends the run when they are made.
+# Seconds; longer than any number of calls takes. The script ends the run when they are made.
 NO_END = 3_600
 
 
@@ -53,11 +53,14 @@ done = function(summary, latency, requests)
 end
 """
 
+# wrk's main thread sleeps until its time is up, whatever the script does; the signal of Ctrl-C wakes it.
 STOP = """
+local ffi = require("ffi")
+ffi.cdef("int getpid(void); int kill(int pid, int signal);")
 local answered = 0
 response = function()
     answered = answered + 1
-    if answered == {requests} then wrk.thread:stop() end
+    if answered == {requests} then ffi.C.kill(ffi.C.getpid(), 2) end
 end
 """
 

@@ -51,7 +51,7 @@ COMPONENTS = (
 )
 
 # Whatever is below one of these in a stack was called by the loop, not by who is above it.
-LOOP_FUNCTIONS = ("_run_once", "_run")
+LOOP_FUNCTIONS = ("BaseEventLoop._run_once", "Handle._run")
 FRAME = re.compile(r"(?P<function>.*) \((?P<file>.*?)(?::\d+)?\)")
 
 

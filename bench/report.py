@@ -166,6 +166,6 @@ def _profile(profile: Profile) -> str:
     ]
     return (
         table(("component", "share"), components)
-        + "\n\nThe functions most often at work themselves:\n\n"
+        + f"\n\n{profile.samples:,} samples. The functions most often at work themselves:\n\n"
         + table(("function", "share"), functions)
     )

@@ -1,0 +1,35 @@
+"""The streaming backend and its reader."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from bench.event_client import EventClient
+from bench.load import chat_call
+from local.processes import Process
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A running event server's port."""
+    server = Process("event server", [sys.executable, "-m", "bench.event_server"])
+    server.start()
+    yield json.loads(server.wait_for_line(lambda line: line.startswith("{"), 30))["port"]
+    server.stop()
+
+
+async def test_streams_arrive_whole_on_one_connection(port: int) -> None:
+    """Fast and paced, one after another; every event is counted and was under way for some time."""
+    client = await EventClient.connect(port, chat_call("gw_1"))
+    fast = await client.read(500, 0)
+    paced = await client.read(3, 10)
+    client.close()
+    assert (fast.events, paced.events) == (500, 3)
+    assert 0 < fast.first_event <= fast.whole
+    # The third event is not due before 20 ms.
+    assert paced.whole >= 0.02
+    assert all(delay > 0 for delay in fast.delays + paced.delays)

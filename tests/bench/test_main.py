@@ -1,0 +1,139 @@
+"""The command: what it takes, what it says, and that a run leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import parse, parts_of, plan_of
+from bench.faults import BenchFailed
+from bench.plan import FULL, LONG_REQUESTS, QUICK
+from bench.tools import find_tools
+from local.processes import REPOSITORY
+
+BENCH = [sys.executable, "-m", "bench"]
+
+
+def tools_installed() -> bool:
+    """Whether nginx and wrk are here; the rest of the tests needs neither."""
+    try:
+        find_tools()
+    except BenchFailed:
+        return False
+    return True
+
+
+def test_help() -> None:
+    """--help names every option, with examples."""
+    done = subprocess.run([*BENCH, "--help"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    for option in ("--quick", "--only", "--profile", "--long", "--output", "--write-docs", "examples:"):
+        assert option in done.stdout
+
+
+PARTS = {
+    "everything but the profile": ([], ["imports", "memory", "throughput", "streams", "storage"]),
+    "one part": (["--only", "memory"], ["memory"]),
+    "two parts": (["--only", "memory", "--only", "streams"], ["memory", "streams"]),
+    "a part and the profile": (["--only", "storage", "--profile"], ["storage", "profile"]),
+    "the profile, said twice": (["--only", "profile", "--profile"], ["profile"]),
+}
+
+
+@pytest.mark.parametrize("case", PARTS)
+def test_parts(case: str) -> None:
+    """--only chooses, --profile adds."""
+    arguments, expected = PARTS[case]
+    assert parts_of(parse(arguments)) == expected
+
+
+def test_plans() -> None:
+    """A run is full unless --quick, and --long adds a million requests to either."""
+    assert plan_of(parse([])) == FULL
+    assert plan_of(parse(["--quick"])) == QUICK
+    assert plan_of(parse(["--long"])).memory_requests == (10_000, 100_000, LONG_REQUESTS)
+
+
+def test_the_document_takes_whole_runs_only(capsys: pytest.CaptureFixture[str]) -> None:
+    """--write-docs with --only would put half a table into the document: wrong usage."""
+    with pytest.raises(SystemExit) as ended:
+        parse(["--only", "memory", "--write-docs"])
+    assert ended.value.code == 2
+    assert "without --only" in capsys.readouterr().err
+
+
+def test_missing_tools_are_named_with_the_remedy(tmp_path: Path) -> None:
+    """One sentence, and exit code 1."""
+    environment = {"PATH": str(tmp_path), "LANG": "C.UTF-8"}
+    code = (
+        "from bench import tools; tools.find_tools.__defaults__ = (('%s',),); import bench.__main__ as m; " % tmp_path
+    )
+    code += "import sys; sys.exit(m.main(['--only', 'memory']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("nginx and wrk are needed to measure: install")
+    assert "apt-get install nginx-light wrk" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not tools_installed(), reason="nginx and wrk are not installed")
+def test_a_run_writes_both_files(tmp_path: Path) -> None:
+    """A quick run through nginx, Azurite and the worker: calls and streams answered without error or loss."""
+    command = [*BENCH, "--quick", "--only", "throughput", "--only", "streams", "--only", "storage"]
+    done = subprocess.run(
+        [*command, "--output", str(tmp_path)], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "results.md").read_text() == f"# Results\n\n{done.stdout[:-1]}"
+    figures = json.loads((tmp_path / "results.json").read_text())
+    assert [sum(load["errors"] for load in series["loads"]) for series in figures["throughput"]] == [0] * 8
+    assert [each["lost_events"] for each in figures["streams"]] == [0, 0, 0]
+    assert all("gatewaycatalog" in kind for kind in figures["storage"][1]["requests"])
+    assert "imports" in figures
+    assert figures["imports"] is None
+
+
+@pytest.mark.skipif(not tools_installed(), reason="nginx and wrk are not installed")
+def test_a_stopped_run_leaves_nothing_running(tmp_path: Path) -> None:
+    """SIGINT in the middle of a measurement ends every process, and says so with exit code 130."""
+    command = [*BENCH, "--only", "memory", "--output", str(tmp_path)]
+    bench = subprocess.Popen(
+        command, cwd=REPOSITORY, env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=subprocess.PIPE, text=True
+    )
+    assert bench.stderr is not None
+    for line in bench.stderr:
+        if "up to" in line:
+            break
+    started = descendants(bench.pid)
+    assert len(started) >= 7
+    bench.send_signal(signal.SIGINT)
+    rest = bench.stderr.read()
+    bench.stderr.close()
+    assert bench.wait(60) == 130
+    assert "stopped" in rest
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in started) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def descendants(pid: int) -> list[int]:
+    """Every process below this one."""
+    found = [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _children(task)]
+    return [*found, *(each for child in found for each in descendants(child))]
+
+
+def _children(task: Path) -> list[str]:
+    try:
+        return (task / "children").read_text().split()
+    except FileNotFoundError:
+        return []
