@@ -16,7 +16,7 @@ setup: ## install what the other targets need (they do it themselves)
 run: setup ## start the gateway with a stand-in model; PORT=7072, MODEL_URL=... MODEL_KEY=... change it
 	@exec $(PYTHON_OF_VENV) -I -S local/tied.py $$PPID 15 $(PYTHON_OF_VENV) -m local.run
 
-# Where nginx and wrk cannot be installed, only the tests that measure with them are left out.
+# Where nginx and wrk are missing and cannot be installed, this says so, and the two tests that need them fail.
 test: setup ## run every test; ARGS="-k name" chooses
 	@bash local/setup.sh bench-tools || true
 	@$(PYTHON_OF_VENV) -m pytest $(ARGS)

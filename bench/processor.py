@@ -7,19 +7,30 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from bench.faults import BenchFailed
+
 PROC = Path("/proc")
 
 
 def resident_megabytes(pid: int) -> float:
-    """Resident memory, in megabytes of 1,000,000 bytes."""
-    status = PROC / str(pid) / "status"
-    if status.exists():
-        kibibytes = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmRSS:"))
-    else:
-        kibibytes = subprocess.run(
-            ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True
-        ).stdout.strip()
+    """Resident memory, in megabytes of 1,000,000 bytes; BenchFailed when there is no such process any more."""
+    kibibytes = _from_proc(pid) if PROC.exists() else _from_ps(pid)
+    if not kibibytes:
+        raise BenchFailed(f"process {pid} has ended while it was measured")
     return int(kibibytes) * 1024 / 1e6
+
+
+def _from_proc(pid: int) -> str:
+    try:
+        lines = (PROC / str(pid) / "status").read_text().splitlines()
+    except FileNotFoundError:
+        return ""
+    return next((line.split()[1] for line in lines if line.startswith("VmRSS:")), "")
+
+
+def _from_ps(pid: int) -> str:
+    command = ["ps", "-o", "rss=", "-p", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def processor_seconds(pid: int) -> tuple[float, float] | None:

@@ -52,6 +52,9 @@ COMPONENTS = (
 
 # Whatever is below one of these in a stack was called by the loop, not by who is above it.
 LOOP_FUNCTIONS = ("BaseEventLoop._run_once", "Handle._run")
+
+# Threads that stand still here are taken for busy by a sampler that has stopped the process.
+WAITING = (("_worker", "/concurrent/futures/thread.py"), ("end_with_host", "/local/worker.py"))
 FRAME = re.compile(r"(?P<function>.*) \((?P<file>.*?)(?::\d+)?\)")
 
 
@@ -60,8 +63,11 @@ def measure_profile(stage: Stage, plan: Plan) -> Profile:
     say(f"profile: {plan.profile_seconds} s at {max(plan.connections)} connections")
     file = stage.folder / "stacks.txt"
     options = ["--pid", str(stage.gateway.worker_pid), "--duration", str(plan.profile_seconds)]
-    options += ["--rate", str(SAMPLES_PER_SECOND), "--format", "raw", "--full-filenames", "--nonblocking"]
-    command = [str(Path(sys.executable).with_name("py-spy")), "record", *options, "--output", str(file)]
+    options += ["--rate", str(SAMPLES_PER_SECOND), "--format", "raw", "--full-filenames"]
+    sampler = Path(sys.executable).with_name("py-spy")
+    if not sampler.exists():
+        raise BenchFailed("py-spy is not installed beside this Python: `make setup` installs it in .venv.")
+    command = [str(sampler), "record", *options, "--output", str(file)]
     load = threading.Thread(
         target=stage.load.run, args=(stage.ports[GATEWAY], max(plan.connections), plan.profile_seconds + 2)
     )
@@ -94,8 +100,9 @@ def share(stacks: Iterable[str]) -> Profile:
     for line in stacks:
         stack, _, count = line.rpartition(" ")
         frames = [_frame(text) for text in stack.split(";")]
-        components[component_of(frames)] += int(count)
-        functions[_short(frames[-1])] += int(count)
+        if not _is_waiting(frames[-1]):
+            components[component_of(frames)] += int(count)
+            functions[_short(frames[-1])] += int(count)
     return Profile(components.total(), dict(components.most_common()), dict(functions.most_common(MOST_SEEN)))
 
 
@@ -104,11 +111,20 @@ def component_of(frames: list[tuple[str, str]]) -> str:
     called = _called_by_loop(frames)
     if any(file.endswith("/gateway/request_log.py") for _, file in called):
         return LOG
-    for _, file in reversed(called):
-        for part, component in COMPONENTS:
-            if part in file:
-                return component
-    return LOOP if len(called) < len(frames) else OTHER
+    named = [component for _, file in reversed(called) if (component := _component_of_file(file)) is not None]
+    if not named:
+        return LOOP if len(called) < len(frames) else OTHER
+    # JSON is worth a line of its own only where it is a caller's body that is read.
+    callers = [component for component in named if component != JSON]
+    return SHELL if callers[:1] == [SHELL] else named[0]
+
+
+def _component_of_file(file: str) -> str | None:
+    return next((component for part, component in COMPONENTS if part in file), None)
+
+
+def _is_waiting(frame: tuple[str, str]) -> bool:
+    return any(frame[0] == function and frame[1].endswith(file) for function, file in WAITING)
 
 
 def _called_by_loop(frames: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.faults import BenchFailed
 
-# nginx is often installed where only root looks.
-PLACES = (*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin")
+# A server is often installed where only root looks.
+SERVER_PLACES = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin")
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,13 @@ class Tools:
     wrk: str
 
 
-def find_tools(places: tuple[str, ...] = PLACES) -> Tools:
-    """Both, or BenchFailed with the remedy."""
-    path = os.pathsep.join(places)
-    found = {name: shutil.which(name, path=path) for name in ("nginx", "wrk")}
+def find_tools(places: Sequence[str] | None = None, server_places: Sequence[str] = SERVER_PLACES) -> Tools:
+    """Both, or BenchFailed with the remedy. `places` is PATH unless given."""
+    path = list(os.get_exec_path() if places is None else places)
+    found = {
+        "nginx": shutil.which("nginx", path=os.pathsep.join([*path, *server_places])),
+        "wrk": shutil.which("wrk", path=os.pathsep.join(path)),
+    }
     missing = [name for name, place in found.items() if place is None]
     if missing:
         verb = "is" if len(missing) == 1 else "are"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,21 +14,10 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import parse, parts_of, plan_of
-from bench.faults import BenchFailed
 from bench.plan import FULL, LONG_REQUESTS, QUICK
-from bench.tools import find_tools
 from local.processes import REPOSITORY
 
 BENCH = [sys.executable, "-m", "bench"]
-
-
-def tools_installed() -> bool:
-    """Whether nginx and wrk are here; the rest of the tests needs neither."""
-    try:
-        find_tools()
-    except BenchFailed:
-        return False
-    return True
 
 
 def test_help() -> None:
@@ -68,23 +58,22 @@ def test_the_document_takes_whole_runs_only(capsys: pytest.CaptureFixture[str]) 
     assert "without --only" in capsys.readouterr().err
 
 
-def test_missing_tools_are_named_with_the_remedy(tmp_path: Path) -> None:
-    """One sentence, and exit code 1."""
-    environment = {"PATH": str(tmp_path), "LANG": "C.UTF-8"}
-    code = (
-        "from bench import tools; tools.find_tools.__defaults__ = (('%s',),); import bench.__main__ as m; " % tmp_path
-    )
-    code += "import sys; sys.exit(m.main(['--only', 'memory']))"
+def test_a_missing_tool_ends_the_run_before_it_begins(tmp_path: Path) -> None:
+    """One sentence with the remedy, and exit code 1."""
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+        [*BENCH, "--only", "memory"],
+        cwd=REPOSITORY,
+        env={**os.environ, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("nginx and wrk are needed to measure: install")
+    assert re.match(r"(nginx and wrk are|wrk is) needed to measure: install", done.stderr)
     assert "apt-get install nginx-light wrk" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.skipif(not tools_installed(), reason="nginx and wrk are not installed")
 def test_a_run_writes_both_files(tmp_path: Path) -> None:
     """A quick run through nginx, Azurite and the worker: calls and streams answered without error or loss."""
     command = [*BENCH, "--quick", "--only", "throughput", "--only", "streams", "--only", "storage"]
@@ -96,12 +85,11 @@ def test_a_run_writes_both_files(tmp_path: Path) -> None:
     figures = json.loads((tmp_path / "results.json").read_text())
     assert [sum(load["errors"] for load in series["loads"]) for series in figures["throughput"]] == [0] * 8
     assert [each["lost_events"] for each in figures["streams"]] == [0, 0, 0]
-    assert all("gatewaycatalog" in kind for kind in figures["storage"][1]["requests"])
+    assert all(sum(use["requests"].values()) < use["calls"] / 100 for use in figures["storage"])
     assert "imports" in figures
     assert figures["imports"] is None
 
 
-@pytest.mark.skipif(not tools_installed(), reason="nginx and wrk are not installed")
 def test_a_stopped_run_leaves_nothing_running(tmp_path: Path) -> None:
     """SIGINT in the middle of a measurement ends every process, and says so with exit code 130."""
     command = [*BENCH, "--only", "memory", "--output", str(tmp_path)]

@@ -4,12 +4,23 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+from bench.faults import BenchFailed
 from bench.processor import Meter, children, processor_seconds, resident_megabytes
 
 
 def test_memory_of_this_process() -> None:
     """A Python process has some megabytes, and not a terabyte."""
     assert 5 < resident_megabytes(os.getpid()) < 1_000_000
+
+
+def test_a_process_that_has_ended_is_named() -> None:
+    """A worker that died is a failed run, not a figure."""
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    with pytest.raises(BenchFailed, match=f"process {child.pid} has ended"):
+        resident_megabytes(child.pid)
 
 
 def test_processor_time_a_request() -> None:
@@ -20,7 +31,8 @@ def test_processor_time_a_request() -> None:
         sum(range(100_000))
     used = meter.microseconds(10)
     assert set(used) == {"this, user", "this, system"}
-    assert sum(used.values()) >= 1_000
+    # A tick of the clock is 10,000 µs on most systems, for ten requests; floating-point differences lose a little.
+    assert sum(used.values()) > 900
 
 
 def test_children_are_found() -> None:

@@ -25,6 +25,10 @@ CASES = {
         [*LOOP_FRAMES, ("log", "/app/gateway/request_log.py"), ("encode", "/python/json/encoder.py")],
         LOG,
     ),
+    "JSON of the host's channel is the channel's": (
+        [*LOOP_FRAMES, READ, ("data_received", "/app/local/host_control.py"), ("loads", "/python/json/__init__.py")],
+        SHELL,
+    ),
     "another thread": ([("run", "/python/threading.py")], OTHER),
 }
 
@@ -45,3 +49,9 @@ def test_samples_are_added_up() -> None:
     assert profile.samples == 10
     assert profile.components == {GATEWAY_ITSELF: 5, LOOP: 5}
     assert profile.functions == {"handle (gateway/app.py)": 5, "Handle._run (asyncio/events.py)": 5}
+
+
+def test_threads_that_wait_are_left_out() -> None:
+    """They use no processor, whatever the sampler thinks."""
+    waiting = "Thread.run (/python/threading.py:1);_worker (/python/concurrent/futures/thread.py:90) 70"
+    assert share([waiting]).samples == 0
