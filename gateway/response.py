@@ -94,6 +94,8 @@ class GatewayResponse(Response):
             await send({"type": "http.response.body", "body": b""})
 
     async def _send_events(self, receive: Receive, send: Send, pieces: AsyncIterator[bytes]) -> None:
+        # A comment or an error event would make a length that the backend announced untrue.
+        self.raw_headers = [pair for pair in self.raw_headers if pair[0] != b"content-length"]
         await self._start(send)
         events = _EventStream(send, self._call)
         presence = CallerPresence(
