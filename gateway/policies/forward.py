@@ -74,6 +74,9 @@ class Forward:
 
     async def _reply(self, call: Call, response: BackendResponse) -> Reply:
         headers = to_caller(response.headers)
+        if response.status > 599:
+            await response.aclose()
+            raise ProviderError("BackendInvalidResponse", "The backend answered with a status that HTTP does not have.")
         if self._is_openai and response.status < 300 and _is_html(headers):
             await response.aclose()
             raise ProviderError(

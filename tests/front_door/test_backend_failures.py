@@ -1,12 +1,15 @@
 """What callers get when the backend fails, and that the backend is told when callers leave."""
 
+import json
 import socket
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 
+from tests.backends.raw_server import Peer, RawServer
 from tests.front_door.system import System, wait_until
 from tests.front_door.test_bad_input import BODY, CHAT, assert_error, head
 
@@ -127,8 +130,6 @@ def leave_during(
     system: System, body: dict[str, Any], headers: dict[str, str], read_first: bool, request_id: str
 ) -> None:
     """Begin a call, leave it, and watch the backend notice."""
-    import json
-
     content = json.dumps(body).encode()
     fields = [f"{name}: {value}" for name, value in headers.items()]
     cancelled = system.model.stats()["cancelled"]
@@ -200,3 +201,60 @@ def test_a_thousand_callers_at_once(system: System) -> None:
 
     system_timeouts_allow = set(asyncio.run(run()))
     assert system_timeouts_allow == {200}
+
+
+ODD: dict[str, tuple[bytes, int, str | None]] = {
+    "a status that HTTP does not have": (
+        b"HTTP/1.1 999 No\r\nContent-Length: 0\r\n\r\n",
+        502,
+        "BackendInvalidResponse",
+    ),
+    "no HTTP": (b"hello\r\n\r\n", 502, "BackendConnectionFailure"),
+    "a control character in a header": (
+        b"HTTP/1.1 200 OK\r\nX-A: a\x01b\r\nContent-Length: 0\r\n\r\n",
+        502,
+        "BackendConnectionFailure",
+    ),
+    "two lengths": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        502,
+        "BackendConnectionFailure",
+    ),
+    "an endless head": (
+        b"HTTP/1.1 200 OK\r\n" + b"X-A: " + b"a" * 200_000 + b"\r\n\r\n",
+        502,
+        "BackendConnectionFailure",
+    ),
+    "an event stream with a length": (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9\r\n\r\ndata: 1\n\n",
+        200,
+        None,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def odd(system: System) -> Iterator[str]:
+    """An API whose backend answers /NUMBER with the bytes of that row."""
+
+    async def script(peer: Peer) -> None:
+        number = int((await peer.request()).target.removeprefix(b"/"))
+        await peer.send(list(ODD.values())[number][0])
+
+    with RawServer(script) as backend:
+        text = "{{kind: Api, name: odd, path: odd, type: passthrough, backend: {{url: {url}}}, products: [starter]}}"
+        system.apply(text.format(url=json.dumps(backend.url)))
+        key = {"api-key": system.keys["team"]}
+        wait_until(lambda: httpx2.get(f"{system.url}/odd/0", headers=key).status_code != 404)
+        yield "/odd/"
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_answers(http: httpx2.Client, odd: str, name: str) -> None:
+    """What is no proper HTTP answer is a failure of the backend, said in the one error shape."""
+    _, status, code = ODD[name]
+    got = http.get(f"{odd}{list(ODD).index(name)}")
+    if code is None:
+        assert (got.status_code, got.text) == (status, "data: 1\n\n")
+    else:
+        assert_error(got, status, code)
