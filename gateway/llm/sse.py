@@ -76,13 +76,15 @@ class EventBuffer:
     def __init__(self) -> None:
         self.watcher = EventWatcher()
         self.mid_event = False
-        self._held = b""
+        self._held = bytearray()
 
     def feed(self, piece: bytes) -> bytes:
         """Take the next bytes of the stream; returns what may be sent now, which may be nothing."""
         end = self.watcher.feed(piece)
         if end:
-            ready, self._held, self.mid_event = self._held + piece[:end], piece[end:], False
+            ready = self.rest() + piece[:end]
+            self._held += piece[end:]
+            self.mid_event = False
             return ready
         self._held += piece
         if not self.mid_event and len(self._held) <= MAXIMUM_HELD_BYTES:
@@ -92,7 +94,8 @@ class EventBuffer:
 
     def rest(self) -> bytes:
         """What is left when the stream has ended by itself."""
-        held, self._held = self._held, b""
+        held = bytes(self._held)
+        self._held.clear()
         return held
 
 
