@@ -39,7 +39,9 @@ class Reply:
 
     @property
     def is_event_stream(self) -> bool:
-        """True if the body is server-sent events, by its content type."""
+        """True if the body is server-sent events that can be read: compressed ones pass as any other bytes."""
+        if any(name == b"content-encoding" and value.strip().lower() != b"identity" for name, value in self.headers):
+            return False
         return any(
             name == b"content-type" and value.lstrip().lower().startswith(b"text/event-stream")
             for name, value in self.headers

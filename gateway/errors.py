@@ -38,7 +38,7 @@ def _codes(*codes: Code) -> Mapping[str, Code]:
     return MappingProxyType({code.name: code for code in codes})
 
 
-# The messages of the first four are API Management's own, word for word; clients match on them.
+# The messages of the two key codes and of OperationNotFound are API Management's, word for word; clients match on them.
 CODES = _codes(
     Code(
         "SubscriptionKeyNotFound",

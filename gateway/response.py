@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.call import Call, Reply
-from gateway.errors import GatewayError, ProviderError, UnavailableError
+from gateway.errors import GatewayError, UnavailableError
 from gateway.llm.sse import COMMENT, EventBuffer, error_event
 from gateway.presence import Attendance, CallerPresence
 
@@ -60,7 +60,11 @@ class GatewayResponse(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
 
     async def _send_whole(self, send: Send, body: bytes) -> None:
-        if not any(name == b"content-length" for name, _ in self.raw_headers):
+        bodiless = self.status_code in (204, 304)
+        if bodiless and self._call.method != "HEAD":
+            # RFC 9110, section 8.6, forbids a length with 204; with 304 the server below cannot send one.
+            self.raw_headers = [pair for pair in self.raw_headers if pair[0] != b"content-length"]
+        elif self._call.method != "HEAD" and not any(name == b"content-length" for name, _ in self.raw_headers):
             self.raw_headers.append((b"content-length", str(len(body)).encode()))
         await self._start(send)
         await send({"type": "http.response.body", "body": body})
@@ -72,7 +76,7 @@ class GatewayResponse(Response):
         try:
             with presence:
                 await self._relay(send, pieces)
-        except ProviderError as error:
+        except GatewayError as error:
             # Left without its end, the answer has its connection closed by the server: it cannot be taken for whole.
             self._call.outcome.code = error.code
             return

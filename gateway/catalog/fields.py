@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import httpx2
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
 
 from gateway.catalog.placeholders import check_placeholders, placeholders
@@ -69,6 +70,11 @@ def check_url(text: str) -> str:
     if URL_REST.fullmatch(rest) is None or any(part in (".", "..") for part in rest.split("/")):
         raise ValueError("must be an absolute URL without spaces or other characters that URLs cannot hold")
     _check_port(text)
+    try:
+        httpx2.URL(text)
+    except httpx2.InvalidURL as error:
+        # What the client cannot call, such as 256.1.1.1, must not get into the catalog.
+        raise ValueError("must name a port from 1 to 65535, and a valid host") from error
     return text
 
 

@@ -77,7 +77,7 @@ class KeyPlaces:
         if not query:
             return None
         pairs = parse_qsl(query.decode("latin-1"))
-        texts = (value for place in self.queries for name, value in pairs if name == place)
+        texts = (value for place in self.queries for name, value in pairs if name.lower() == place.lower())
         return next((PresentedKey(text, True) for text in texts), None)
 
 

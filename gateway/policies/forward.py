@@ -39,7 +39,8 @@ class Forward:
         self._dropped_headers = self._target.credential_names | (frozenset([own_header]) if own_header else frozenset())
         own_queries = {names.query} if names and names.query else set()
         credential_query = {self._target.credential_query} if self._target.credential_query else set()
-        self._dropped_queries = KEY_QUERIES | own_queries | credential_query
+        names_to_drop = KEY_QUERIES | own_queries | credential_query
+        self._dropped_queries = frozenset(name.lower() for name in names_to_drop)
 
     async def __call__(self, call: Call, next: Next) -> Reply:
         started = time.perf_counter()
@@ -70,7 +71,8 @@ class Forward:
     def _query(self, query: bytes) -> bytes:
         if not query:
             return b""
-        return b"&".join(part for part in query.split(b"&") if _parameter_name(part) not in self._dropped_queries)
+        dropped = self._dropped_queries
+        return b"&".join(part for part in query.split(b"&") if _parameter_name(part) not in dropped)
 
     async def _reply(self, call: Call, response: BackendResponse) -> Reply:
         headers = to_caller(response.headers)
@@ -112,7 +114,7 @@ def _length(call: Call) -> int | None:
 
 
 def _parameter_name(part: bytes) -> str:
-    return unquote_plus(part.partition(b"=")[0].decode("latin-1"))
+    return unquote_plus(part.partition(b"=")[0].decode("latin-1")).lower()
 
 
 def _is_html(headers: list[Header]) -> bool:

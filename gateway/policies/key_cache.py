@@ -63,16 +63,19 @@ class KeyCache:
         age = self._now() - entry.checked
         if entry.record is None:
             return None if age < self._unknown_seconds else await self._look_up(name)
-        if age >= self._known_seconds and entry.refreshed_in_vain is None:
+        if age >= self._known_seconds and self._may_ask(entry):
             return await self._look_up(name)
         if age >= self._known_seconds * REFRESH_AT:
             self._refresh(name, entry)
         return entry.record
 
     def _refresh(self, name: str, entry: _Entry) -> None:
-        tried = entry.refreshed_in_vain
-        if tried is None or self._now() - tried >= RETRY_SECONDS:
+        if self._may_ask(entry):
             self._start(name)
+
+    def _may_ask(self, entry: _Entry) -> bool:
+        tried = entry.refreshed_in_vain
+        return tried is None or self._now() - tried >= RETRY_SECONDS
 
     async def _look_up(self, name: str) -> SubscriptionRecord | None:
         # Shielded: one caller's leaving must not fail the others that wait for the same look-up.
@@ -92,11 +95,12 @@ class KeyCache:
             task.exception()  # Whoever waits has it; a background refresh has no one to tell.
 
     async def _ask_storage(self, name: str) -> SubscriptionRecord | None:
+        asked = self._now()
         try:
             record = await self._find(name)
         except StorageUnavailable as error:
             return self._without_storage(name, error)
-        self._entries[name] = _Entry(record, self._now())
+        self._entries[name] = _Entry(record, asked)
         while len(self._entries) > self._size:
             self._entries.popitem(last=False)
         return record

@@ -164,6 +164,21 @@ async def test_known_keys_outlive_an_outage(clock: Clock) -> None:
     assert await cache.find(KEY) is None
 
 
+async def test_a_key_revoked_after_an_outage_is_not_admitted(clock: Clock) -> None:
+    """A failed refresh long ago does not keep a key alive: past its time the caller waits for storage's word."""
+    storage = Storage(**{KEY: record()})
+    cache = KeyCache(storage.find, known_seconds=30, now=clock)
+    await cache.find(KEY)
+    storage.away = True
+    clock.time += 21
+    await cache.find(KEY)
+    await settle()
+    storage.away = False
+    storage.records.clear()
+    clock.time += 86_400
+    assert await cache.find(KEY) is None
+
+
 async def test_an_unknown_key_in_an_outage_is_unavailable_not_invalid(clock: Clock) -> None:
     """Failure never reads as a refusal: 503, not 401."""
     storage = Storage()
