@@ -133,7 +133,13 @@ def _without_listed(lines: list[bytes], connection: bytes | None) -> list[bytes]
     """Drops the headers that `Connection` names, which are for this connection only."""
     if connection is None:
         return lines
-    listed = {token.strip().lower() for token in connection.split(b",")} - {b"close", b"keep-alive", b"content-length", b"host", b""}
+    listed = {token.strip().lower() for token in connection.split(b",")} - {
+        b"close",
+        b"keep-alive",
+        b"content-length",
+        b"host",
+        b"",
+    }
     if not listed:
         return lines
     return [line for line in lines if line.split(b":", 1)[0].lower() not in listed]
