@@ -6,7 +6,7 @@ import pytest
 
 from gateway.catalog.keys import digest, generate
 from gateway.errors import StorageUnavailable, UnavailableError
-from gateway.policies.key_cache import KeyCache
+from gateway.policies.key_cache import FIRST_LOOK_UPS_AT_ONCE, UNKNOWN_SIZE, KeyCache
 from gateway.storage.subscriptions import SubscriptionRecord
 
 
@@ -194,5 +194,72 @@ async def test_memory_is_bounded(clock: Clock) -> None:
     cache = KeyCache(storage.find, size=10, now=clock)
     await cache.find(KEY)
     for _ in range(50):
-        await cache.find(generate())
-    assert len(cache._entries) == 10
+        another = generate()
+        storage.records[digest(another)] = record()
+        assert await cache.find(another) is not None
+    assert len(cache._known) == 10
+
+
+async def test_forged_keys_push_no_known_key_out(clock: Clock) -> None:
+    """Whoever makes keys up, checksum and all, fills a place of its own, and that is bounded too."""
+    storage = Storage(**{KEY: record()})
+    cache = KeyCache(storage.find, size=10, now=clock)
+    await cache.find(KEY)
+    for _ in range(UNKNOWN_SIZE + 10):
+        assert await cache.find(generate()) is None
+    asked = storage.look_ups
+    assert await cache.find(KEY) is not None
+    assert storage.look_ups == asked
+    assert len(cache._unknown) == UNKNOWN_SIZE
+
+
+async def test_forged_keys_take_no_turn_from_known_ones(clock: Clock) -> None:
+    """However many new keys wait for storage, few are asked for at once, and a known key's look-up waits for none."""
+    storage = Storage(**{KEY: record()})
+    cache = KeyCache(storage.find, known_seconds=30, now=clock)
+    await cache.find(KEY)
+    storage.gate.clear()
+    forged = [asyncio.create_task(cache.find(generate())) for _ in range(100)]
+    await settle()
+    assert storage.look_ups == 1 + FIRST_LOOK_UPS_AT_ONCE
+    clock.time += 21
+    assert await cache.find(KEY) is not None
+    await settle()
+    assert storage.look_ups == 2 + FIRST_LOOK_UPS_AT_ONCE
+    storage.gate.set()
+    assert await asyncio.gather(*forged) == [None] * 100
+
+
+async def test_a_known_key_does_not_wait_long_for_a_storage_that_hangs(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a moment it is served as in an outage; the answer counts when it comes."""
+    monkeypatch.setattr("gateway.policies.key_cache.PATIENCE_SECONDS", 0.05)
+    storage = Storage(**{KEY: record()})
+    cache = KeyCache(storage.find, known_seconds=30, now=clock)
+    await cache.find(KEY)
+    storage.gate.clear()
+    clock.time += 31
+    assert await cache.find(KEY) is not None
+    assert await asyncio.wait_for(cache.find(KEY), 0.04) is not None
+    storage.records.clear()
+    storage.gate.set()
+    await settle()
+    assert await cache.find(KEY) is None
+
+
+async def test_an_unexpected_failure_beside_the_path_is_logged(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody waits for a look-up in the background, so the log is where its failure is heard."""
+    storage = Storage(**{KEY: record()})
+    cache = KeyCache(storage.find, known_seconds=30, now=clock)
+    await cache.find(KEY)
+
+    async def broken(name: str) -> SubscriptionRecord | None:
+        raise ZeroDivisionError("a bug")
+
+    cache._find = broken
+    clock.time += 21
+    assert await cache.find(KEY) is not None
+    await settle()
+    assert "a subscription key could not be looked up" in caplog.text
+    assert KEY not in caplog.text
