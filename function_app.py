@@ -1,4 +1,4 @@
-"""The Azure Functions app: routes only. Every request goes to the gateway, which routes by itself."""
+"""The Azure Functions app: routes only. Every request goes to the gateway, which finds the API by itself."""
 
 import azure.functions as func
 from starlette.requests import Request
@@ -26,7 +26,7 @@ async def chat_completions(request: Request) -> Response:
 @app.route(route="gateway/{*rest}", methods=METHODS, trigger_arg_name="request", auth_level=func.AuthLevel.ANONYMOUS)
 async def management(request: Request) -> Response:
     """The gateway's own routes; never behind the host's function keys, so that probes can reach them."""
-    return await gateway.handle(request)
+    return await gateway.manage(request)
 
 
 # The host tries functions in the order of their names: this one takes what is left, so it must come last.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import random
@@ -36,7 +37,8 @@ from gateway.storage.tables import Tables
 
 log = logging.getLogger("gateway")
 
-FIRST_LOAD_SECONDS = 5.0
+# For calls still at work when the process ends.
+LAST_WORDS_SECONDS = 2.0
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
@@ -75,22 +77,41 @@ class Gateway:
         try:
             yield
         finally:
+            await self._attendance.dismiss(LAST_WORDS_SECONDS)
             await self._catalog.aclose()
             await self._services.backend_client.aclose()
             await self._tokens.aclose()
             await self.tables.aclose()
 
     async def handle(self, request: Request) -> Response:
-        """Answer one request. Whatever happens inside, the caller gets a reply in the gateway's own words."""
+        """Answer one request to an API. Whatever happens inside, the caller gets a reply in the gateway's own words."""
         call = begin_call(request)
-        presence = CallerPresence(self._attendance, request.receive, lambda: call.body.complete)
+        presence = CallerPresence(self._attendance, request.receive, call.body.is_complete)
         reply: Reply | None = None
-        with presence:
-            reply = await self._answer_safely(call)
+        try:
+            with presence:
+                reply = await self._answer_safely(call)
+        except asyncio.CancelledError:
+            # The process is stopping.
+            call.outcome.status, call.outcome.code = 500, "InternalError"
+            call.end()
+            raise
         if reply is None:
             call.outcome.aborted = True
             reply = reply_of(CallerError("CallerDisconnected"))
+        # However long the answer takes, what was asked is not needed any more.
+        call.content = call.document = None
         return GatewayResponse(call, reply, self._attendance, self._settings.keep_alive_comment_seconds)
+
+    async def manage(self, request: Request) -> Response:
+        """Answer one request to the gateway's own routes. It never leads to an API, whatever the path looks like."""
+        call = begin_call(request)
+        try:
+            reply = health(call, self._catalog.snapshot)
+        except GatewayError as error:
+            call.on_end(self._services.log_request)
+            reply = reply_of(error)
+        return GatewayResponse(call, reply, self._attendance)
 
     async def _answer_safely(self, call: Call) -> Reply:
         try:
@@ -102,11 +123,9 @@ class Gateway:
             return reply_of(UnavailableError("InternalError"))
 
     async def _answer(self, call: Call) -> Reply:
-        if call.raw_path == "/gateway" or call.raw_path.startswith("/gateway/"):
-            return health(call, self._catalog.snapshot)
         try:
             chain = await self._find(call)
-        except GatewayError:
+        except BaseException:
             # The record policy belongs to an API; who finds none is recorded too.
             call.on_end(self._services.log_request)
             raise
@@ -122,17 +141,20 @@ class Gateway:
         return self._chain(snapshot, call.entry)
 
     async def _snapshot(self) -> Snapshot:
-        self._catalog.touch()
-        snapshot = self._catalog.snapshot or await self._catalog.wait(FIRST_LOAD_SECONDS)
+        snapshot = self._catalog.current() or await self._catalog.latest()
         if snapshot is None:
             raise UnavailableError("CatalogUnavailable", headers={"retry-after": "5"})
         return snapshot
 
     def _chain(self, snapshot: Snapshot, entry: ApiEntry) -> Next:
         if snapshot is not self._compiled_for:
-            self._chains = {name: compile_chain(policies(each, self._services)) for name, each in snapshot.apis.items()}
-            self._compiled_for = snapshot
-        return self._chains[entry.api.name]
+            self._chains, self._compiled_for = {}, snapshot
+        name = entry.api.name
+        chain = self._chains.get(name)
+        if chain is None:
+            # One at a time, when it is needed: an API that cannot be compiled takes no other along.
+            chain = self._chains[name] = compile_chain(policies(entry, self._services))
+        return chain
 
 
 class UnconfiguredGateway:
@@ -153,6 +175,8 @@ class UnconfiguredGateway:
     async def handle(self, request: Request) -> Response:
         """503 to everything."""
         return GatewayResponse(begin_call(request), reply_of(UnavailableError("GatewayNotConfigured")))
+
+    manage = handle
 
 
 def build_gateway(environment: Mapping[str, str] = os.environ) -> Gateway | UnconfiguredGateway:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 
 from starlette.types import Receive
@@ -12,7 +13,16 @@ from gateway.errors import CallerError
 class RequestBody:
     """Reads one request's body from ASGI, once."""
 
-    __slots__ = ("_receive", "_limit", "complete", "expected_bytes", "received_bytes")
+    __slots__ = (
+        "_limit",
+        "_receive",
+        "being_read",
+        "complete",
+        "cut_short",
+        "expected_bytes",
+        "received_bytes",
+        "waited_seconds",
+    )
 
     def __init__(self, receive: Receive, expected_bytes: int | None, has_body: bool) -> None:
         self._receive = receive
@@ -20,6 +30,18 @@ class RequestBody:
         self.expected_bytes = expected_bytes
         self.received_bytes = 0
         self.complete = not has_body
+        self.being_read = False
+        # The caller left before it had sent everything.
+        self.cut_short = False
+        self.waited_seconds = 0.0
+
+    def is_complete(self) -> bool:
+        """True if all of it has come."""
+        return self.complete
+
+    def is_left_alone(self) -> bool:
+        """True if nobody is reading it: all has come, or the rest is not wanted."""
+        return not self.being_read
 
     def limit_to(self, limit: int | None) -> None:
         """Refuse more than `limit` bytes: at once if the caller announces more, otherwise when they come."""
@@ -29,10 +51,14 @@ class RequestBody:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body as it comes. Raises CallerError if it outgrows the limit or the caller leaves."""
-        while not self.complete:
-            piece = await self._next()
-            if piece:
-                yield piece
+        self.being_read = True
+        try:
+            while not self.complete:
+                piece = await self._next()
+                if piece:
+                    yield piece
+        finally:
+            self.being_read = False
 
     async def read(self) -> bytes:
         """The whole body."""
@@ -40,8 +66,11 @@ class RequestBody:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def _next(self) -> bytes:
+        waiting = time.perf_counter()
         message = await self._receive()
+        self.waited_seconds += time.perf_counter() - waiting
         if message["type"] == "http.disconnect":
+            self.cut_short = True
             raise CallerError("IncompleteBody")
         piece: bytes = message.get("body", b"")
         self.received_bytes += len(piece)

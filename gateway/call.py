@@ -79,7 +79,10 @@ class Call:
     caller: Caller = field(default_factory=Caller)
     content: bytes | None = None
     document: dict[str, Any] | None = None
+    model: str | None = None
+    # How long the call waited for others: the backend's answer, and the caller's sending and accepting.
     backend_seconds: float = 0.0
+    caller_seconds: float = 0.0
     outcome: Outcome = field(default_factory=Outcome)
     _callbacks: list[EndCallback] = field(default_factory=list)
 

@@ -87,7 +87,6 @@ class GatewayError(Exception):
         message: str | None = None,
         *,
         headers: Mapping[str, str] = MappingProxyType({}),
-        param: str | None = None,
     ) -> None:
         entry = CODES[code]
         self.code = entry.name
@@ -95,7 +94,6 @@ class GatewayError(Exception):
         self.fault = entry.fault
         self.message = message or entry.message
         self.headers = headers
-        self.param = param
         super().__init__(self.message)
 
     def body(self) -> bytes:
@@ -125,7 +123,7 @@ def error_document(error: GatewayError) -> dict[str, object]:
         "error": {
             "message": error.message,
             "type": _openai_type(error.status),
-            "param": error.param,
+            "param": None,
             "code": error.code,
         },
         "statusCode": error.status,

@@ -17,8 +17,8 @@ Tick = Callable[[], Awaitable[None]]
 class CallerPresence:
     """Cancels the task it was entered in when the caller disconnects; swallows that cancellation on exit.
 
-    `may_listen` says whether the body has been read: until then whoever reads it hears of a disconnect.
-    `tick`, if given, runs every `tick_seconds` while the caller is there.
+    `may_listen` says whether nobody reads the body: whoever does hears of a disconnect instead.
+    `tick`, if given, runs every `tick_seconds` while the caller is watched.
     """
 
     __slots__ = (
@@ -60,16 +60,20 @@ class CallerPresence:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         self._attendance.leave(self)
-        if self._watcher is not None:
-            self._watcher.cancel()
-        if self.left and self._task is not None:
-            self._task.uncancel()
+        # Let go of both tasks: a cancelled one holds the frames it was in, and through them this and the whole call,
+        # which only the garbage collector could free then.
+        task, self._task = self._task, None
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.cancel()
+        if self.left and task is not None:
+            task.uncancel()
             return kind is asyncio.CancelledError
         return False
 
     def watch(self) -> None:
         """Begin to listen for the disconnect, if that has not begun and may."""
-        if self._watcher is None and self._may_listen():
+        if self._watcher is None and self._task is not None and self._may_listen():
             self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     async def _watch(self) -> None:
@@ -86,6 +90,12 @@ class CallerPresence:
         self.left = True
         if self._task is not None:
             self._task.cancel()
+
+    def dismiss(self) -> asyncio.Task[object] | None:
+        """End the call because the process ends; returns its task, to be waited for."""
+        if self._task is not None:
+            self._task.cancel()
+        return self._task
 
 
 class Attendance:
@@ -104,6 +114,15 @@ class Attendance:
     def leave(self, presence: CallerPresence) -> None:
         """And is over."""
         del self._present[presence]
+
+    async def dismiss(self, seconds: float) -> None:
+        """End every call because the process ends, and give each this long to say so."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        tasks = [task for presence in list(self._present) if (task := presence.dismiss()) is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
 
     def _schedule(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(SECONDS_BETWEEN_LOOKS, self._look)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from gateway.call import Call, Outcome
+from gateway.catalog.keys import PREFIX
 
 log = logging.getLogger("gateway.request")
 
@@ -16,7 +17,7 @@ MAXIMUM_MODEL_CHARACTERS = 200
 
 
 def log_request(call: Call, outcome: Outcome) -> None:
-    """Write the line. `gatewayMilliseconds` is the total less the time spent waiting for the backend."""
+    """Write the line. `gatewayMilliseconds` is the total less the time spent waiting for the backend and the caller."""
     if log.isEnabledFor(logging.INFO):
         # Made by hand, because `log.info` walks the stack for the place it was called from, which is always this one.
         log.handle(logging.LogRecord(log.name, logging.INFO, "", 0, _line(call, outcome), None, None))
@@ -26,7 +27,7 @@ def _line(call: Call, outcome: Outcome) -> str:
     # Put together as text: encoding a dictionary takes three times as long, and this is on every call's path.
     # A request id needs no escapes: `app.py` lets none through that would.
     total = time.perf_counter() - call.started
-    own = max(0.0, total - call.backend_seconds)
+    own = max(0.0, total - call.backend_seconds - call.caller_seconds)
     product = call.caller.product
     return (
         f'{{"time":"{datetime.now(UTC).isoformat(timespec="milliseconds")}"'
@@ -55,7 +56,10 @@ def _text(text: str | None) -> str:
 
 
 def _model(call: Call) -> str | None:
-    model = call.document.get("model") if call.document else None
+    model = call.model
     if model is None and call.operation is not None:
         model = call.operation.deployment
-    return model[:MAXIMUM_MODEL_CHARACTERS] if isinstance(model, str) else None
+    if model is None or model.startswith(PREFIX):
+        # A key in the wrong field is a key all the same.
+        return None
+    return model[:MAXIMUM_MODEL_CHARACTERS]

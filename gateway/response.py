@@ -6,17 +6,20 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from functools import partial
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.call import Call, Reply
-from gateway.errors import GatewayError, UnavailableError
+from gateway.call import Call, Header, Reply
+from gateway.errors import CallerError, GatewayError, UnavailableError
 from gateway.llm.sse import COMMENT, EventBuffer, error_event
-from gateway.presence import Attendance, CallerPresence
+from gateway.presence import Attendance, CallerPresence, Tick
 
 log = logging.getLogger("gateway")
+
+# Half an event tells its reader nothing, so it is held for its other half; but not for long, because what calls itself
+# an event stream need not be one.
+HOLD_SECONDS = 1.0
 
 
 def reply_of(error: GatewayError) -> Reply:
@@ -41,120 +44,169 @@ class GatewayResponse(Response):
         self._reply = reply
         self._attendance = attendance or Attendance()
         self._comment_seconds = comment_seconds
+        self._called = False
+        call.outcome.status, call.outcome.code = reply.status, reply.code
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._called = True
         outcome = self._call.outcome
-        outcome.status, outcome.code = self._reply.status, self._reply.code
+        body = self._reply.body
         try:
-            if isinstance(self._reply.body, bytes):
-                await self._send_whole(send, self._reply.body)
-            elif self._reply.is_event_stream:
-                outcome.streamed = True
-                await self._send_events(receive, send, self._reply.body)
+            if isinstance(body, bytes):
+                await self._send_whole(send, body)
             else:
-                await self._send_pieces(receive, send, self._reply.body)
+                await self._send_stream(receive, send, body)
+        except asyncio.CancelledError:
+            # The process is stopping.
+            outcome.code = "InternalError"
+            raise
+        except Exception:
+            # The head is out, so all that is left to do is to break the answer off.
+            log.exception("request %s failed while it was answered", self._call.request_id)
+            outcome.code = "InternalError"
         finally:
+            outcome.aborted = outcome.aborted or self._call.body.cut_short
+            self._call.end()
+
+    def __del__(self) -> None:
+        if not self._called:
+            # The worker has dropped it unsent, as it does when it stops: the call is over all the same.
+            self._call.outcome.aborted = True
             self._call.end()
 
     async def _start(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        headers = self.raw_headers
+        if self.status_code in (204, 304) and self._call.method != "HEAD":
+            # RFC 9110, section 8.6, forbids a length with 204; with 304 the server below cannot send one.
+            headers = _without_length(headers)
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
 
     async def _send_whole(self, send: Send, body: bytes) -> None:
-        bodiless = self.status_code in (204, 304)
-        if bodiless and self._call.method != "HEAD":
-            # RFC 9110, section 8.6, forbids a length with 204; with 304 the server below cannot send one.
-            self.raw_headers = [pair for pair in self.raw_headers if pair[0] != b"content-length"]
-        elif self._call.method != "HEAD" and not any(name == b"content-length" for name, _ in self.raw_headers):
+        if self._call.method == "HEAD":
+            body = b""
+        elif not any(name == b"content-length" for name, _ in self.raw_headers):
             self.raw_headers.append((b"content-length", str(len(body)).encode()))
         await self._start(send)
         await send({"type": "http.response.body", "body": body})
         self._call.outcome.bytes_sent = len(body)
 
+    async def _send_stream(self, receive: Receive, send: Send, pieces: AsyncIterator[bytes]) -> None:
+        try:
+            if self._reply.is_event_stream:
+                await self._send_events(receive, send, pieces)
+            else:
+                await self._send_pieces(receive, send, pieces)
+        finally:
+            await _close(pieces)
+
     async def _send_pieces(self, receive: Receive, send: Send, pieces: AsyncIterator[bytes]) -> None:
         await self._start(send)
-        presence = CallerPresence(self._attendance, receive, lambda: self._call.body.complete)
+        presence = self._presence(receive)
+        output = _Output(send, self._call)
         try:
             with presence:
-                await self._relay(send, pieces)
+                async for piece in pieces:
+                    await output.write(piece)
         except GatewayError as error:
             # Left without its end, the answer has its connection closed by the server: it cannot be taken for whole.
             self._call.outcome.code = error.code
             return
-        finally:
-            await _close(pieces)
         await self._finish(send, presence)
-
-    async def _relay(self, send: Send, pieces: AsyncIterator[bytes]) -> None:
-        outcome = self._call.outcome
-        async for piece in pieces:
-            outcome.bytes_sent += len(piece)
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-
-    async def _finish(self, send: Send, presence: CallerPresence) -> None:
-        if presence.left:
-            self._call.outcome.aborted = True
-            self._call.outcome.code = "CallerDisconnected"
-        else:
-            await send({"type": "http.response.body", "body": b""})
 
     async def _send_events(self, receive: Receive, send: Send, pieces: AsyncIterator[bytes]) -> None:
         # A comment or an error event would make a length that the backend announced untrue.
-        self.raw_headers = [pair for pair in self.raw_headers if pair[0] != b"content-length"]
+        self.raw_headers = _without_length(self.raw_headers)
+        self._call.outcome.streamed = True
         await self._start(send)
-        events = _EventStream(send, self._call)
-        presence = CallerPresence(
-            self._attendance,
-            receive,
-            lambda: self._call.body.complete,
-            tick=partial(events.comment_if_silent, self._comment_seconds),
-            tick_seconds=self._comment_seconds / 3,
-        )
+        events = _EventStream(_Output(send, self._call), self._call, self._comment_seconds)
+        presence = self._presence(receive, events.tick, min(HOLD_SECONDS, self._comment_seconds / 3))
         try:
             with presence:
                 await events.relay(pieces)
         except GatewayError as error:
             await events.fail(error)
         except asyncio.CancelledError:
-            # The process is stopping in the middle of the stream.
             await events.fail(UnavailableError("InternalError", "The gateway is restarting; try again."))
             raise
-        finally:
-            await _close(pieces)
+        except Exception:
+            await events.fail(UnavailableError("InternalError"))
+            raise
         await self._finish(send, presence)
+
+    def _presence(
+        self, receive: Receive, tick: Tick | None = None, tick_seconds: float | None = None
+    ) -> CallerPresence:
+        return CallerPresence(self._attendance, receive, self._call.body.is_left_alone, tick, tick_seconds)
+
+    async def _finish(self, send: Send, presence: CallerPresence) -> None:
+        if presence.left:
+            self._call.outcome.aborted = True
+            self._call.outcome.code = CallerError("CallerDisconnected").code
+        else:
+            await send({"type": "http.response.body", "body": b""})
+
+
+class _Output:
+    """Where a streamed body goes; counts what it sends, and the time the caller takes to accept it."""
+
+    def __init__(self, send: Send, call: Call) -> None:
+        self._send = send
+        self._call = call
+        self.last_sent = time.monotonic()
+        self.writing = False
+
+    async def write(self, piece: bytes) -> None:
+        self.last_sent = time.monotonic()
+        self.writing = True
+        self._call.outcome.bytes_sent += len(piece)
+        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        self.writing = False
+        self._call.caller_seconds += time.monotonic() - self.last_sent
 
 
 class _EventStream:
     """Passes events on untouched, one flush an event, so that something of our own may stand between any two."""
 
-    def __init__(self, send: Send, call: Call) -> None:
-        self._send = send
+    def __init__(self, output: _Output, call: Call, comment_seconds: float) -> None:
+        self._output = output
         self._call = call
+        self._comment_seconds = comment_seconds
         self._buffer = EventBuffer()
-        self._last_sent = time.monotonic()
+        self._last_received = time.monotonic()
 
     async def relay(self, pieces: AsyncIterator[bytes]) -> None:
         async for piece in pieces:
+            self._last_received = time.monotonic()
             ready = self._buffer.feed(piece)
             if ready:
-                await self._write(ready)
-        await self._write(self._buffer.rest())
+                await self._output.write(ready)
+        await self._output.write(self._buffer.rest())
         if self._buffer.watcher.error_seen:
             self._call.outcome.code = "BackendStreamError"
 
-    async def comment_if_silent(self, seconds: float) -> None:
-        if not self._buffer.mid_event and time.monotonic() - self._last_sent >= seconds:
-            await self._write(COMMENT)
+    async def tick(self) -> None:
+        """Let go of half an event that waits for the other half; else, say something if nobody has for long.
+
+        Not while something is being written: then it is the caller who is slow.
+        """
+        now = time.monotonic()
+        if self._output.writing:
+            return
+        if self._buffer.holds_something:
+            if now - self._last_received >= HOLD_SECONDS:
+                await self._output.write(self._buffer.let_go())
+        elif not self._buffer.mid_event and now - self._output.last_sent >= self._comment_seconds:
+            await self._output.write(COMMENT)
 
     async def fail(self, error: GatewayError) -> None:
         """Tell the caller, in the stream, that this is not its proper end. Half an event that was held is dropped."""
         self._call.outcome.code = error.code
         closing = b"\n\n" if self._buffer.mid_event else b""
-        await self._write(closing + error_event(error.body()))
+        await self._output.write(closing + error_event(error.body()))
 
-    async def _write(self, piece: bytes) -> None:
-        self._last_sent = time.monotonic()
-        self._call.outcome.bytes_sent += len(piece)
-        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+
+def _without_length(headers: list[Header]) -> list[Header]:
+    return [pair for pair in headers if pair[0] != b"content-length"]
 
 
 async def _close(pieces: AsyncIterator[bytes]) -> None:

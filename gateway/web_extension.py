@@ -44,7 +44,7 @@ KEEP_ALIVE = 120
 # Seconds for calls in flight once the platform has asked us to stop; after that they are cancelled.
 GRACEFUL_SHUTDOWN = 10
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class _RouteParameters(RequestSynchronizer):  # type: ignore[misc]  # the base has no types
@@ -106,7 +106,7 @@ class WebApp(BaseWebApp):  # type: ignore[misc]
             return await self._catch_all(request)
         except Exception:
             # The worker has given the traceback to the host's log with the failed invocation; the caller gets none.
-            logger.debug("a function failed", exc_info=True)
+            log.debug("a function failed", exc_info=True)
             return Response(status_code=500)
 
     async def _run_lifespan(self, receive: Receive, send: Send) -> None:
@@ -214,5 +214,5 @@ def _context_references(catch_all: CatchAll) -> MutableMapping[str, object]:
     references = getattr(coordinator, "_context_references", None)
     if isinstance(references, MutableMapping):
         return references
-    logger.warning("the worker's coordinator has changed: its references to finished calls cannot be dropped")
+    log.warning("the worker's coordinator has changed: its references to finished calls cannot be dropped")
     return {}

@@ -16,16 +16,16 @@ MODELS = {
     "other alphabets": ("模型", "模型"),
     "half a surrogate": ("\ud800", "\ud800"),
     "very long": ("x" * 10_000, "x" * 200),
-    "not text": (17, None),
     "missing": (None, None),
+    "a key in the wrong field": ("gw_0123456789", None),
 }
 
 
 @pytest.mark.parametrize(("model", "logged"), MODELS.values(), ids=MODELS.keys())
-def test_a_line_is_one_json_document(model: object, logged: object, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_line_is_one_json_document(model: str | None, logged: str | None, caplog: pytest.LogCaptureFixture) -> None:
     """One line, one document, whatever the model is called."""
     call = make_call()
-    call.document = {"model": model}
+    call.model = model
     call.caller = Caller("team")
     with caplog.at_level(logging.INFO, "gateway.request"):
         log_request(call, Outcome(status=200, bytes_sent=5))

@@ -16,6 +16,13 @@ from gateway.errors import StorageUnavailable
 
 log = logging.getLogger("gateway.catalog")
 
+# How long a call waits: for the first catalog there is, and for a look at storage after a time without calls.
+FIRST_LOAD_SECONDS = 5.0
+CATCH_UP_SECONDS = 1.0
+
+# Without a call for so many polls, the catalog in memory may be of any age, and the next call waits for a look at storage.
+OUT_OF_DATE_POLLS = 5
+
 LONGEST_RETRY_SECONDS = 10.0
 
 
@@ -28,7 +35,7 @@ class Store(Protocol):
 
 
 class LiveCatalog:
-    """Holds the current Snapshot. Reading it costs nothing; `touch` looks for a newer one, in the background."""
+    """Holds the current Snapshot, and looks for a newer one in the background while there are calls."""
 
     def __init__(
         self,
@@ -45,28 +52,33 @@ class LiveCatalog:
         self._poll_seconds = poll_seconds
         self._now = now
         self._polled = now()
+        self._catching_up = False
         self._task: asyncio.Task[None] | None = None
-        self._loaded = asyncio.Event()
 
-    def touch(self) -> None:
-        """Called for every request: once in `poll_seconds`, start reading the revision. Never waits."""
-        if self._task is None and self._now() - self._polled >= self._poll_seconds:
+    def current(self) -> Snapshot | None:
+        """Called for every request: the snapshot, or None if it is worth waiting for `latest`. Never waits itself.
+
+        Once in `poll_seconds` it begins to look for a newer one in the background.
+        """
+        age = self._now() - self._polled
+        if self._task is None and age >= self._poll_seconds:
+            self._catching_up = age >= OUT_OF_DATE_POLLS * self._poll_seconds
             self._begin(self._poll())
+        return None if self._catching_up else self.snapshot
+
+    async def latest(self) -> Snapshot | None:
+        """The snapshot after the look at storage that is under way, or the one there is when that takes too long."""
+        self.start()
+        # Taken from the beginning of the look: while storage is away, one call in a poll waits and not each.
+        seconds = FIRST_LOAD_SECONDS if self.snapshot is None else self._polled + CATCH_UP_SECONDS - self._now()
+        if self._task is not None and seconds > 0:
+            await asyncio.wait([self._task], timeout=seconds)
+        return self.snapshot
 
     def start(self) -> None:
         """Begin to load the catalog, and go on trying until it is there."""
         if self._task is None and self.snapshot is None:
             self._begin(self._load_at_last())
-
-    async def wait(self, seconds: float) -> Snapshot | None:
-        """The snapshot, waiting at most `seconds` for the first one."""
-        self.start()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._loaded.wait()
-        except TimeoutError:
-            return None
-        return self.snapshot
 
     async def aclose(self) -> None:
         """Stop looking."""
@@ -81,6 +93,7 @@ class LiveCatalog:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._task = None
+        self._catching_up = False
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the catalog could not be followed", exc_info=error)
 
@@ -99,8 +112,13 @@ class LiveCatalog:
                 await self._load()
             except StorageUnavailable as error:
                 log.error("the catalog cannot be loaded yet, trying again in %.1f s: %s", delay, error)
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, LONGEST_RETRY_SECONDS)
+            except Exception:
+                # Whatever it is, an instance that gave up would answer 503 until somebody restarts it.
+                log.exception("the catalog cannot be loaded yet, trying again in %.1f s", delay)
+            else:
+                return
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LONGEST_RETRY_SECONDS)
 
     async def _load(self) -> None:
         revision, documents = await self._store.load()
@@ -108,5 +126,4 @@ class LiveCatalog:
         for fault in faults:
             log.error("catalog revision %d: %s", revision, fault)
         self.snapshot = snapshot
-        self._loaded.set()
         log.info("catalog revision %d serves %d APIs", revision, len(snapshot.apis))

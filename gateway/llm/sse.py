@@ -19,11 +19,10 @@ LINE_END = re.compile(rb"\r\n|\n|\r")
 class EventWatcher:
     """Fed the bytes of an event stream, says where events end, and knows if an error was among them."""
 
-    __slots__ = ("error_seen", "done_seen", "_line", "_at_boundary", "_after_carriage_return")
+    __slots__ = ("error_seen", "_line", "_at_boundary", "_after_carriage_return")
 
     def __init__(self) -> None:
         self.error_seen = False
-        self.done_seen = False
         self._line = bytearray()
         self._at_boundary = True
         self._after_carriage_return = False
@@ -59,16 +58,15 @@ class EventWatcher:
         return not line
 
     def _judge(self, data: bytes) -> None:
-        if data == b"[DONE]":
-            self.done_seen = True
-        elif data.startswith(b'{"error":') and not data[9:].lstrip().startswith(b"null"):
+        if data.startswith(b'{"error":') and not data[9:].lstrip().startswith(b"null"):
             self.error_seen = True
 
 
 class EventBuffer:
     """Whole events, cut from pieces that end anywhere: what is sent never stops in the middle of an event.
 
-    One that grows beyond `MAXIMUM_HELD_BYTES` is let through as it comes, and `mid_event` says so until it ends.
+    One that grows beyond `MAXIMUM_HELD_BYTES`, or is let go, goes through as it comes from then on, and `mid_event`
+    says so until it ends.
     """
 
     __slots__ = ("watcher", "mid_event", "_held")
@@ -89,6 +87,15 @@ class EventBuffer:
         self._held += piece
         if not self.mid_event and len(self._held) <= MAXIMUM_HELD_BYTES:
             return b""
+        return self.let_go()
+
+    @property
+    def holds_something(self) -> bool:
+        """True if half an event is held."""
+        return bool(self._held)
+
+    def let_go(self) -> bytes:
+        """The half of an event that is held; its other half is not held any more."""
         self.mid_event = True
         return self.rest()
 

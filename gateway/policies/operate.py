@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from gateway.pipeline import Next
 
 
+# Brackets and commas. What JSON becomes in memory depends on how many values it has, far more than on its length: 20
+# MiB of empty lists are half a gigabyte and a second's work. No model takes a prompt of so many parts.
+MAXIMUM_MARKS = 1_000_000
+
+
 class Operate:
     """Sets `call.operation`, and for JSON operations `call.content` and `call.document`."""
 
@@ -30,8 +35,16 @@ class Operate:
         require_json_type(call)
         call.body.limit_to(self._parsed_limit)
         call.content = await call.body.read()
+        call.caller_seconds += call.body.waited_seconds
         call.document = parse_object(call.content)
+        call.model = _model(call)
         return await next(call)
+
+
+def _model(call: Call) -> str | None:
+    assert call.document is not None
+    model = call.document.get("model")
+    return model if isinstance(model, str) else None
 
 
 def require_json_type(call: Call) -> None:
@@ -42,9 +55,13 @@ def require_json_type(call: Call) -> None:
 
 
 def parse_object(content: bytes) -> dict[str, Any]:
-    """The body as an object. Raises CallerError with the place of the fault, never with the text around it."""
+    """The body as an object. Raises CallerError with the place of the fault, never with the text around it.
+
+    RFC 8259: UTF-8, without a byte order mark, and without the NaN and Infinity that Python's parser would take.
+    """
+    _require_few_marks(content)
     try:
-        document = json.loads(content)
+        document = DECODER.decode(content.decode())
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise CallerError("InvalidJson", f"The body is not valid JSON: {error.msg} at {place}.") from None
@@ -52,8 +69,22 @@ def parse_object(content: bytes) -> dict[str, Any]:
         raise CallerError("InvalidJson", "The body is not valid JSON: it is not UTF-8 text.") from None
     except (RecursionError, ValueError):
         raise CallerError(
-            "InvalidJson", "The body is not valid JSON: it nests too deep or holds an absurd number."
+            "InvalidJson",
+            "The body is not valid JSON: it nests too deep, or holds a number that is none or far too long.",
         ) from None
     if not isinstance(document, dict):
         raise CallerError("InvalidBody")
     return document
+
+
+def _require_few_marks(content: bytes) -> None:
+    # Those inside texts count too: telling them apart would cost what this is to save.
+    if len(content) > MAXIMUM_MARKS and sum(map(content.count, b"[{,")) > MAXIMUM_MARKS:
+        raise CallerError("RequestTooLarge", f"The body holds more than {MAXIMUM_MARKS:,} brackets and commas.")
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+DECODER = json.JSONDecoder(parse_constant=_refuse)

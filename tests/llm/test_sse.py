@@ -17,24 +17,24 @@ STREAM = (
 ).encode()
 
 
-def _fed(pieces: list[bytes]) -> tuple[bool, bool, bytes]:
+def _fed(pieces: list[bytes]) -> tuple[bool, bytes]:
     buffer = EventBuffer()
     sent = b"".join(buffer.feed(piece) for piece in pieces)
-    return buffer.watcher.error_seen, buffer.watcher.done_seen, sent
+    return buffer.watcher.error_seen, sent
 
 
 def test_any_single_split_gives_the_same_result() -> None:
     """Every one of the stream's split points, within events, line ends and characters."""
-    assert _fed([STREAM]) == (True, True, STREAM)
+    assert _fed([STREAM]) == (True, STREAM)
     for point in range(len(STREAM)):
-        assert _fed([STREAM[:point], STREAM[point:]]) == (True, True, STREAM)
+        assert _fed([STREAM[:point], STREAM[point:]]) == (True, STREAM)
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=12))
 def test_any_number_of_splits_gives_the_same_result(points: list[int]) -> None:
     """However the bytes are cut, what was seen is the same."""
     cuts = [0, *sorted(points), len(STREAM)]
-    assert _fed([STREAM[a:b] for a, b in pairwise(cuts)]) == (True, True, STREAM)
+    assert _fed([STREAM[a:b] for a, b in pairwise(cuts)]) == (True, STREAM)
 
 
 HELD: dict[str, tuple[list[bytes], list[bytes]]] = {
@@ -63,6 +63,14 @@ def test_an_event_too_large_to_hold_is_let_through() -> None:
     large = b"data: " + b"x" * MAXIMUM_HELD_BYTES
     assert (buffer.feed(large), buffer.mid_event) == (large, True)
     assert (buffer.feed(b"more"), buffer.mid_event) == (b"more", True)
+    assert (buffer.feed(b"\n\n"), buffer.mid_event) == (b"\n\n", False)
+
+
+def test_half_an_event_that_is_let_go_ends_before_anything_of_ours() -> None:
+    """The half goes out, and until the other half has come nothing may be put in."""
+    buffer = EventBuffer()
+    assert (buffer.feed(b"data: x"), buffer.holds_something) == (b"", True)
+    assert (buffer.let_go(), buffer.mid_event, buffer.holds_something) == (b"data: x", True, False)
     assert (buffer.feed(b"\n\n"), buffer.mid_event) == (b"\n\n", False)
 
 
