@@ -20,7 +20,7 @@ log = logging.getLogger("gateway.catalog")
 FIRST_LOAD_SECONDS = 5.0
 CATCH_UP_SECONDS = 1.0
 
-# Without a call for so many polls, the catalog in memory may be of any age, and the next call waits for a look at storage.
+# Without a call for so many polls the catalog in memory may be of any age: the next call waits for a look at storage.
 OUT_OF_DATE_POLLS = 5
 
 LONGEST_RETRY_SECONDS = 10.0
