@@ -17,7 +17,7 @@ from starlette.responses import Response
 from gateway.backends.client import BackendClient
 from gateway.backends.credentials import ManagedIdentity
 from gateway.body import RequestBody
-from gateway.call import Call, Reply
+from gateway.call import Call, Header, Reply, first_value
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.secrets import SecretBox
 from gateway.catalog.snapshot import ApiEntry, Snapshot
@@ -196,8 +196,8 @@ def begin_call(request: Request) -> Call:
     """What can be said of a request before anything is decided."""
     scope = request.scope
     headers = scope["headers"]
-    length = _first(headers, b"content-length")
-    has_body = length not in (None, b"0") or _first(headers, b"transfer-encoding") is not None
+    length = first_value(headers, b"content-length")
+    has_body = length not in (None, b"0") or first_value(headers, b"transfer-encoding") is not None
     expected = int(length) if length is not None and length.isdigit() else None
     return Call(
         method=scope["method"],
@@ -209,15 +209,8 @@ def begin_call(request: Request) -> Call:
     )
 
 
-def _first(headers: list[tuple[bytes, bytes]], wanted: bytes) -> bytes | None:
-    for name, value in headers:
-        if name == wanted:
-            return value
-    return None
-
-
-def _request_id(headers: list[tuple[bytes, bytes]]) -> str:
-    given = _first(headers, b"x-request-id")
+def _request_id(headers: list[Header]) -> str:
+    given = first_value(headers, b"x-request-id")
     if given is not None and REQUEST_ID.fullmatch(text := given.decode("latin-1")):
         return text
     # It tells requests apart; nothing depends on its being hard to guess.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,14 @@ class Outcome:
     aborted: bool = False
 
 
+def first_value(headers: Iterable[Header], name: bytes) -> bytes | None:
+    """The first value of a header, or None. Names are lower case, as ASGI has them."""
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
+
+
 EndCallback = Callable[["Call", Outcome], None]
 
 
@@ -88,10 +96,8 @@ class Call:
 
     def header(self, name: bytes) -> str | None:
         """The first value of a header, or None. `name` is lower case."""
-        for key, value in self.headers:
-            if key == name:
-                return value.decode("latin-1")
-        return None
+        value = first_value(self.headers, name)
+        return None if value is None else value.decode("latin-1")
 
     def on_end(self, callback: EndCallback) -> None:
         """Have `callback` run once when the call is over, however it ends; the last registered runs first."""

@@ -8,7 +8,7 @@ subscription -> in. Otherwise 401.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -35,13 +35,13 @@ SDK_HEADERS = frozenset({b"api-key", b"x-api-key", b"authorization"})
 class PresentedKey:
     """A key as it came. `deliberate` is False where the SDK may have sent it without being asked to."""
 
-    text: str
+    text: str = field(repr=False)
     deliberate: bool
 
 
 @dataclass(frozen=True, slots=True)
 class KeyPlaces:
-    """Where a key may stand, in the order in which the places are searched. Header names are lower case."""
+    """Where a key may stand, in the order in which the places are searched. Names are in lower case."""
 
     headers: tuple[bytes, ...] = (
         b"ocp-apim-subscription-key",
@@ -57,7 +57,7 @@ class KeyPlaces:
         """The API's own names replace API Management's; the host's, if the host asks for its key, are not ours."""
         names = entry.api.subscription_key_parameter_names
         header = (names.header if names and names.header else "ocp-apim-subscription-key").lower().encode()
-        query = names.query if names and names.query else "subscription-key"
+        query = (names.query if names and names.query else "subscription-key").lower()
         if function_auth:
             return cls((header, b"api-key", b"x-api-key", b"authorization"), (query,))
         return cls((header, *cls().headers[1:]), (query, "code"))
@@ -76,8 +76,8 @@ class KeyPlaces:
     def _in_query(self, query: bytes) -> PresentedKey | None:
         if not query:
             return None
-        pairs = parse_qsl(query.decode("latin-1"))
-        texts = (value for place in self.queries for name, value in pairs if name.lower() == place.lower())
+        pairs = [(name.lower(), value) for name, value in parse_qsl(query.decode("latin-1"))]
+        texts = (value for place in self.queries for name, value in pairs if name == place)
         return next((PresentedKey(text, True) for text in texts), None)
 
 

@@ -96,6 +96,7 @@ class System:
             "GATEWAY_TABLES": self.azurite.connection_string,
             "GATEWAY_SECRET_KEY": Fernet.generate_key().decode(),
             "GATEWAY_CATALOG_POLL_SECONDS": "0.2",
+            "GATEWAY_KEY_CACHE_SECONDS": "1",
             "GATEWAY_KEEP_ALIVE_COMMENT_SECONDS": "0.6",
             **(environment or {}),
         }

@@ -4,6 +4,7 @@ import contextlib
 import json
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -173,8 +174,24 @@ def test_a_body_that_ends_early(system: System) -> None:
 def test_subscription_states_over_the_wire(system: System) -> None:
     """Suspend, and the key dies; activate, and it lives again: within the time the keys are remembered."""
     headers = {"api-key": make_subscription(system, "wire", "/apis/openai")}
-    assert httpx2.post(system.url + CHAT, json=BODY, headers=headers).status_code == 200
+
+    def has_status(expected: int) -> bool:
+        return httpx2.post(system.url + CHAT, json=BODY, headers=headers).status_code == expected
+
+    assert has_status(200)
     assert httpx2.post(system.url + "/raw/echo", json=BODY, headers=headers).status_code == 401, "out of scope"
+    for state, expected in (("suspended", 401), ("active", 200)):
+        set_state(system, "wire", state)
+        wait_until(partial(has_status, expected))
+
+
+def set_state(system: System, name: str, state: str) -> None:
+    """As `subscriptions suspend` and `activate` do it."""
+
+    async def work(service: Any) -> None:
+        await service.set_state(name, state)
+
+    system.manage(work)
 
 
 def make_subscription(system: System, name: str, scope: str) -> str:

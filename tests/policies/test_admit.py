@@ -13,7 +13,7 @@ from gateway.catalog.loading import parse_documents
 from gateway.catalog.secrets import SecretBox
 from gateway.catalog.snapshot import ApiEntry, Snapshot
 from gateway.errors import PolicyError
-from gateway.policies.admit import Admit, KeyPlaces
+from gateway.policies.admit import Admit, KeyPlaces, PresentedKey
 from gateway.policies.key_cache import KeyCache
 from gateway.storage.subscriptions import SubscriptionRecord
 
@@ -180,6 +180,18 @@ async def test_the_order_of_the_places(first: int) -> None:
     found = KeyPlaces.of(entry(), False).find(headers, "&".join(queries).encode())
     assert found is not None
     assert found.text == f"key{first}"
+
+
+async def test_the_case_of_names_does_not_matter() -> None:
+    """Nor does an escape in them: what is read as a key here is the same that is never forwarded."""
+    assert KeyPlaces.of(entry(), False).find([], b"a=1&Subscription-Ke%79=k") == PresentedKey("k", True)
+    own = entry(more="subscriptionKeyParameterNames: {header: X-Team-Key, query: Team-Key}")
+    assert KeyPlaces.of(own, False).find([], b"team-KEY=k") == PresentedKey("k", True)
+
+
+def test_a_key_does_not_show_in_a_debugger_or_log() -> None:
+    """Whatever prints a presented key prints everything but the key."""
+    assert "gw_secret" not in repr(PresentedKey("gw_secret", True))
 
 
 async def test_configured_names_replace_the_usual_ones() -> None:
