@@ -24,52 +24,93 @@ HOP_BY_HOP = frozenset(
 # Where callers put their gateway keys. None of these ever reaches a backend, key or not.
 KEY_HEADERS = frozenset({b"ocp-apim-subscription-key", b"api-key", b"x-api-key", b"authorization", b"x-functions-key"})
 
-# Who the caller is and how the request travelled is not the backend's business.
+# Who the caller is and how the request travelled is not the backend's business. A Referer may hold a key in its query.
 CALLER_HEADERS = frozenset(
     {
         b"cookie",
         b"cookie2",
         b"forwarded",
+        b"referer",
         b"via",
+        b"x-forwarded",
         b"x-real-ip",
         b"true-client-ip",
         b"client-ip",
         b"x-client-ip",
         b"x-client-port",
+        b"x-cluster-client-ip",
+        b"x-proxyuser-ip",
+        b"x-remote-addr",
+        b"x-remote-ip",
+        b"x-host",
+        b"x-rewrite-url",
+        b"fastly-client-ip",
+        b"cf-connecting-ip",
+        b"cf-connecting-ipv6",
+        b"cf-ew-via",
+        b"cf-ipcountry",
+        b"cf-ray",
+        b"cf-visitor",
+        b"cf-worker",
     }
 )
 
-# Azure's front ends and the Functions host add these.
+# Azure's front ends and the Functions host add these. App Service's authentication adds the caller's own tokens.
 PLATFORM_HEADERS = frozenset(
     {
         b"x-site-deployment-id",
         b"disguised-host",
         b"was-default-hostname",
-        b"x-original-url",
         b"x-appservice-proto",
+        b"x-ms-host",
         b"x-ms-invocation-id",
         b"x-ms-request-id",
         b"x-ms-coldstart",
         b"max-forwards",
     }
 )
-PLATFORM_PREFIXES = (b"x-forwarded-", b"x-arr-", b"x-ms-client-", b"x-waws-", b"x-azure-", b"x-original-")
+PLATFORM_PREFIXES = (
+    b"x-forwarded-",
+    b"x-arr-",
+    b"x-ms-client-",
+    b"x-ms-token-",
+    b"x-functions-",
+    b"x-waws-",
+    b"x-azure-",
+    b"x-fd-",
+    b"x-envoy-",
+    b"x-original-",
+)
 
 # The client sets these anew for the backend.
 RECOMPUTED = frozenset({b"host", b"content-length", b"expect", b"x-request-id"})
 
 NEVER_SENT = HOP_BY_HOP | KEY_HEADERS | CALLER_HEADERS | PLATFORM_HEADERS | RECOMPUTED
 
-# What a backend says about itself or tries to leave with the caller.
-NEVER_RETURNED = HOP_BY_HOP | frozenset(
-    {
+# What a backend says about its servers, its credentials, or tries to leave with the caller. What names one request
+# (apim-request-id, x-ms-request-id, x-amzn-requestid) comes back: the provider's support asks for it. So does what
+# clients act on, such as Retry-After and x-ratelimit-*.
+NEVER_RETURNED = (
+    HOP_BY_HOP
+    | KEY_HEADERS
+    | {
         b"set-cookie",
         b"set-cookie2",
+        # A challenge is about the gateway's credential, which is not the caller's to mend.
+        b"www-authenticate",
+        b"authentication-info",
+        b"refresh",
         b"server",
         b"via",
+        b"x-backend-server",
+        b"x-server",
+        b"x-cache",
+        b"x-cache-hits",
+        b"x-timer",
+        b"x-azure-ref",
+        b"cf-ray",
+        b"cf-cache-status",
         b"x-powered-by",
-        b"x-aspnet-version",
-        b"x-aspnetmvc-version",
         b"x-served-by",
         b"alt-svc",
         b"nel",
@@ -78,6 +119,7 @@ NEVER_RETURNED = HOP_BY_HOP | frozenset(
         b"x-request-id",
     }
 )
+NEVER_RETURNED_PREFIXES = (b"x-envoy-", b"x-arr-", b"x-functions-", b"x-aspnet")
 
 
 def to_backend(headers: Sequence[Header], also_drop: frozenset[bytes]) -> list[Header]:
@@ -91,10 +133,14 @@ def to_backend(headers: Sequence[Header], also_drop: frozenset[bytes]) -> list[H
 
 
 def to_caller(headers: Iterable[Header]) -> list[Header]:
-    """The backend's headers as the caller may see them, in lower case. `Location` is for `locations.py`."""
+    """The backend's headers as the caller may see them, in lower case. Addresses in them are for `locations.py`."""
     lowered = [(name.lower(), value) for name, value in headers]
     dropped = _named_in_connection(lowered)
-    return [(name, value) for name, value in lowered if name not in NEVER_RETURNED and name not in dropped]
+    return [
+        (name, value)
+        for name, value in lowered
+        if name not in NEVER_RETURNED and name not in dropped and not name.startswith(NEVER_RETURNED_PREFIXES)
+    ]
 
 
 def _named_in_connection(headers: Iterable[Header]) -> frozenset[bytes]:

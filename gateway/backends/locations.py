@@ -1,8 +1,35 @@
-"""A backend's redirects, as seen from outside: its own address becomes the gateway's."""
+"""A backend's addresses in its answer's headers, as seen from outside: its own become the gateway's."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
+
+from gateway.backends.headers import Header
+
+LINK_TARGET = re.compile(r"<([^>]*)>")
+
+
+def rewrite_addresses(headers: list[Header], backend_url: str, api_path: str) -> list[Header]:
+    """The headers with every address in them rewritten; one that has no address outside is dropped."""
+    if not any(name in REWRITERS for name, _ in headers):
+        return headers
+    rewritten: list[Header] = []
+    for name, value in headers:
+        rewrite = REWRITERS.get(name)
+        text = rewrite(value.decode("latin-1"), backend_url, api_path) if rewrite else value.decode("latin-1")
+        if text is not None:
+            rewritten.append((name, text.encode("latin-1")))
+    return rewritten
+
+
+def rewrite_links(value: str, backend_url: str, api_path: str) -> str | None:
+    """The `Link` to return (RFC 8288: addresses between angle brackets, such as those of other pages), or None."""
+    targets = {target: rewrite_location(target, backend_url, api_path) for target in LINK_TARGET.findall(value)}
+    if None in targets.values():
+        return None
+    return LINK_TARGET.sub(lambda found: f"<{targets[found[1]]}>", value)
 
 
 def rewrite_location(value: str, backend_url: str, api_path: str) -> str | None:
@@ -29,3 +56,14 @@ def rewrite_location(value: str, backend_url: str, api_path: str) -> str | None:
         return None
     path = "/".join(part for part in (api_path, below) if part)
     return target._replace(scheme="", netloc="", path=f"/{path}").geturl()
+
+
+Rewriter = Callable[[str, str, str], str | None]
+REWRITERS: dict[bytes, Rewriter] = {
+    b"location": rewrite_location,
+    b"content-location": rewrite_location,
+    # Where Azure's long operations are asked after.
+    b"operation-location": rewrite_location,
+    b"azure-asyncoperation": rewrite_location,
+    b"link": rewrite_links,
+}

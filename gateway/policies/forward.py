@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 
 from gateway.backends.client import BackendClient, BackendResponse
 from gateway.backends.headers import to_backend, to_caller
-from gateway.backends.locations import rewrite_location
+from gateway.backends.locations import rewrite_addresses
 from gateway.backends.target import Target
 from gateway.call import Call, Header, Reply
 from gateway.errors import ProviderError
@@ -23,8 +23,6 @@ KEY_QUERIES = frozenset({"subscription-key", "code"})
 # These announce a length even when there is nothing to send (RFC 9110, section 8.6).
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
-LOCATIONS = (b"location", b"content-location")
-
 
 class Forward:
     """Answers from the backend; never calls `next`."""
@@ -34,13 +32,11 @@ class Forward:
         self._target = Target.of(entry.backend)
         self._api_path = entry.api.path
         self._is_openai = entry.api.type == "openai"
-        names = entry.api.subscription_key_parameter_names
-        own_header = names.header.lower().encode() if names and names.header else None
-        self._dropped_headers = self._target.credential_names | (frozenset([own_header]) if own_header else frozenset())
-        own_queries = {names.query} if names and names.query else set()
-        credential_query = {self._target.credential_query} if self._target.credential_query else set()
-        names_to_drop = KEY_QUERIES | own_queries | credential_query
-        self._dropped_queries = frozenset(name.lower() for name in names_to_drop)
+        own = entry.api.subscription_key_parameter_names
+        own_header = own.header.lower().encode() if own and own.header else b""
+        queries = (own and own.query, self._target.credential_query)
+        self._dropped_headers = self._target.credential_names | {own_header}
+        self._dropped_queries = KEY_QUERIES | {name.lower() for name in queries if name}
 
     async def __call__(self, call: Call, next: Next) -> Reply:
         started = time.perf_counter()
@@ -71,11 +67,10 @@ class Forward:
     def _query(self, query: bytes) -> bytes:
         if not query:
             return b""
-        dropped = self._dropped_queries
-        return b"&".join(part for part in query.split(b"&") if _parameter_name(part) not in dropped)
+        return b"&".join(part for part in query.split(b"&") if _parameter_name(part) not in self._dropped_queries)
 
     async def _reply(self, call: Call, response: BackendResponse) -> Reply:
-        headers = to_caller(response.headers)
+        headers = rewrite_addresses(to_caller(response.headers), self._target.url, self._api_path)
         if response.status > 599:
             await response.aclose()
             raise ProviderError("BackendInvalidResponse", "The backend answered with a status that HTTP does not have.")
@@ -84,23 +79,10 @@ class Forward:
             raise ProviderError(
                 "BackendInvalidResponse", "The backend answered with a web page; the API's backend URL may be wrong."
             )
-        reply = Reply(response.status, self._with_locations(headers), _timed(call, response))
+        reply = Reply(response.status, headers, _timed(call, response))
         if not reply.is_event_stream and (whole := response.whole()) is not None:
             reply.body = whole
         return reply
-
-    def _with_locations(self, headers: list[Header]) -> list[Header]:
-        if not any(name in LOCATIONS for name, _ in headers):
-            return headers
-        rewritten: list[Header] = []
-        for name, value in headers:
-            if name in LOCATIONS:
-                location = rewrite_location(value.decode("latin-1"), self._target.url, self._api_path)
-                if location is not None:
-                    rewritten.append((name, location.encode("latin-1")))
-            else:
-                rewritten.append((name, value))
-        return rewritten
 
 
 def _upload(call: Call) -> AsyncIterator[bytes] | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.backends.locations import rewrite_location
+from gateway.backends.locations import rewrite_addresses, rewrite_location
 
 BACKEND = "http://10.0.0.5:8000/v1"
 CASES = {
@@ -38,3 +38,30 @@ def test_location_of_the_root_api() -> None:
     assert rewrite_location("/v1/files/a", BACKEND, "") == "/files/a"
     assert rewrite_location("/v1//evil.example/a", BACKEND, "") == "/evil.example/a"
     assert rewrite_location("/v1", BACKEND, "") == "/"
+
+
+ADDRESSES = {
+    "location": ("/v1/files/a", "/openai/files/a"),
+    "content-location": ("/v1/files/a", "/openai/files/a"),
+    "operation-location": ("http://10.0.0.5:8000/v1/operations/7?api-version=1", "/openai/operations/7?api-version=1"),
+    "azure-asyncoperation": ("http://10.0.0.5:8000/elsewhere", None),
+    "link": (
+        '<http://10.0.0.5:8000/v1/list?page=2>; rel="next", <https://example.com/terms>; rel="license"',
+        '</openai/list?page=2>; rel="next", <https://example.com/terms>; rel="license"',
+    ),
+    "etag": ('"http://10.0.0.5:8000/v1"', '"http://10.0.0.5:8000/v1"'),
+}
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_every_header_with_an_address(name: str) -> None:
+    """None of those that hold addresses tells the backend's own; the others are not looked into."""
+    value, expected = ADDRESSES[name]
+    got = rewrite_addresses([(name.encode(), value.encode()), (b"x-kept", b"1")], BACKEND, "openai")
+    assert got == [*([] if expected is None else [(name.encode(), expected.encode())]), (b"x-kept", b"1")]
+
+
+def test_links_with_one_that_has_no_address_outside() -> None:
+    """Half a list of links would say something else, so all of it goes."""
+    links = '<http://10.0.0.5:8000/v1/a>; rel="next", <http://10.0.0.5:8000/admin>; rel="up"'
+    assert rewrite_addresses([(b"link", links.encode())], BACKEND, "openai") == []
