@@ -127,8 +127,10 @@ class BackendClient:
         return transport
 
     def _build(self, key: TransportKey) -> httpx2.AsyncBaseTransport:
-        if not key.http2 and not key.proxy and not key.trust_environment:
-            return HTTP11Transport(verify=key.verify_tls, max_connections=self._max_connections)
+        if not key.http2 and not key.proxy:
+            return HTTP11Transport(
+                verify=key.verify_tls, trust_env=key.trust_environment, max_connections=self._max_connections
+            )
         return httpx2.AsyncHTTPTransport(
             verify=key.verify_tls,
             trust_env=key.trust_environment,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
 import httpx2
 
-from gateway.catalog.models import HeaderCredentials, ManagedIdentityCredentials, QueryCredentials
+from gateway.catalog.models import BackendSettings, HeaderCredentials, ManagedIdentityCredentials, QueryCredentials
 from gateway.catalog.snapshot import ResolvedBackend
 
 Header = tuple[bytes, bytes]
@@ -23,8 +23,8 @@ class Target:
     origin: httpx2.URL
     host: bytes
     base_path: bytes
-    fixed_headers: tuple[Header, ...]
-    fixed_query: bytes
+    fixed_headers: tuple[Header, ...] = field(repr=False)
+    fixed_query: bytes = field(repr=False)
     credential_names: frozenset[bytes]
     credential_query: str | None
     managed_identity: ManagedIdentityCredentials | None
@@ -56,7 +56,7 @@ class Target:
             connect_seconds=settings.timeouts.connect,
             first_byte_seconds=settings.timeouts.first_byte,
             between_chunks_seconds=settings.timeouts.between_chunks,
-            transport_key=TransportKey(settings.http2, settings.proxy, settings.trust_environment, settings.verify_tls),
+            transport_key=_transport_key(settings, url),
         )
 
     def path(self, below: str, query: bytes) -> bytes:
@@ -71,6 +71,24 @@ class TransportKey:
     """Backends with equal transport settings share one transport and its connections."""
 
     http2: bool
-    proxy: str | None
+    proxy: str | None = field(repr=False)  # it may hold a password
     trust_environment: bool
     verify_tls: bool
+
+
+def _transport_key(settings: BackendSettings, url: httpx2.URL) -> TransportKey:
+    proxy = settings.proxy
+    if proxy is None and settings.trust_environment:
+        proxy = _environment_proxy(url)
+    return TransportKey(settings.http2, proxy, settings.trust_environment, settings.verify_tls)
+
+
+def _environment_proxy(url: httpx2.URL) -> str | None:
+    """The proxy for a backend by the conventions of curl: HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, less NO_PROXY."""
+    from urllib.request import getproxies, proxy_bypass  # it brings half of the standard library with it
+
+    proxies = getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(url.netloc.decode()):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"

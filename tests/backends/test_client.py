@@ -11,6 +11,7 @@ from gateway.backends.transport import HTTP11Transport
 from gateway.catalog.models import BackendSettings
 from gateway.catalog.snapshot import ResolvedBackend
 from gateway.errors import GatewayError
+from tests.backends.raw_server import Peer, RawServer
 
 
 class NoTokens:
@@ -41,8 +42,9 @@ TRANSPORT_ERRORS = [
 
 
 def target(**settings: object) -> Target:
-    """A backend that is never reached."""
-    return Target.of(ResolvedBackend("b", BackendSettings.model_validate({"url": "http://127.0.0.1:1/v1"} | settings)))
+    """A backend that is never reached, unless it is given another URL."""
+    validated = BackendSettings.model_validate({"url": "http://127.0.0.1:1/v1"} | settings)
+    return Target.of(ResolvedBackend("b", validated, "sk-secret" if validated.credentials else None))
 
 
 @pytest.mark.parametrize("error", TRANSPORT_ERRORS, ids=lambda error: error.__name__)
@@ -84,12 +86,12 @@ async def test_a_managed_identity_goes_out_as_a_bearer_token() -> None:
 
 
 async def test_backends_with_other_needs_get_httpx2s_own_transport() -> None:
-    """HTTP/2, proxies and the environment's proxies are httpx2's; the rest is ours, shared by like backends."""
+    """HTTP/2 and proxies are httpx2's; the rest is ours, shared by like backends."""
     client = BackendClient(NoTokens(), 10)
     ours = client._transport(target().transport_key)
     assert isinstance(ours, HTTP11Transport)
     assert client._transport(target(url="http://elsewhere").transport_key) is ours
-    for needs in ({"url": "https://h", "http2": True}, {"proxy": "http://p:1"}, {"trustEnvironment": True}):
+    for needs in ({"url": "https://h", "http2": True}, {"proxy": "http://p:1"}):
         assert isinstance(client._transport(target(**needs).transport_key), httpx2.AsyncHTTPTransport)
     await client.aclose()
 
@@ -120,3 +122,61 @@ def test_query_credentials_are_added_and_escaped() -> None:
     )
     assert Target.of(resolved).path("models", b"a=1") == b"/models?a=1&key=a%26b%3Dc"
     assert "a&b=c" not in repr(resolved)
+
+
+ENVIRONMENTS: dict[str, tuple[dict[str, str], str, str | None]] = {
+    "none": ({}, "https://models.example/v1", None),
+    "https": ({"HTTPS_PROXY": "http://p:1", "HTTP_PROXY": "http://q:1"}, "https://models.example/v1", "http://p:1"),
+    "http": ({"HTTPS_PROXY": "http://p:1", "http_proxy": "http://q:1"}, "http://models.example/v1", "http://q:1"),
+    "all": ({"ALL_PROXY": "p:1"}, "http://models.example/v1", "http://p:1"),
+    "excepted": ({"ALL_PROXY": "p:1", "NO_PROXY": "other, .example"}, "http://models.example/v1", None),
+    "excepted with its port": ({"ALL_PROXY": "p:1", "NO_PROXY": "h:8080"}, "http://h:8080/v1", None),
+    "not excepted": ({"ALL_PROXY": "p:1", "NO_PROXY": "other"}, "http://models.example/v1", "http://p:1"),
+}
+
+
+@pytest.mark.parametrize(("environment", "url", "proxy"), ENVIRONMENTS.values(), ids=ENVIRONMENTS.keys())
+def test_the_environments_proxies(
+    environment: dict[str, str], url: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken when a backend asks for them, and not otherwise; one that the backend names itself comes first."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert target(url=url, trustEnvironment=True).transport_key.proxy == proxy
+    assert target(url=url).transport_key.proxy is None
+    assert target(url=url, trustEnvironment=True, proxy="http://own:1").transport_key.proxy == "http://own:1"
+
+
+async def test_a_call_goes_through_the_environments_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy is asked for the whole URL of a backend that nobody else could reach."""
+
+    async def proxy(peer: Peer) -> None:
+        request = await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(request.target), request.target))
+
+    with RawServer(proxy) as server:
+        monkeypatch.setenv("HTTP_PROXY", server.url)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        client = BackendClient(NoTokens(), 10)
+        backend = target(url="http://models.invalid/v1", trustEnvironment=True)
+        response = await client.send(backend, "GET", b"/v1/models", [], None, None)
+        body = b"".join([piece async for piece in response.pieces()])
+        await client.aclose()
+    assert body == b"http://models.invalid/v1/models"
+
+
+def test_no_secret_shows_in_a_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever prints a target prints neither its credential nor the password of its proxy."""
+    monkeypatch.setenv("HTTP_PROXY", "http://user:password@p:1")
+    monkeypatch.setenv("NO_PROXY", "")
+    shown = "".join(
+        repr(target(credentials=given, trustEnvironment=True))
+        for given in ({"header": "x-key", "value": "{{k}}"}, {"query": "key", "value": "{{k}}"})
+    )
+    assert "x-key" in shown
+    assert "sk-secret" not in shown
+    assert "password" not in shown
