@@ -1,4 +1,4 @@
-"""How the gateway proves itself to a backend: a header, a query parameter, or its managed identity."""
+"""How the gateway proves itself to a backend with its managed identity: bearer tokens, kept while they are good."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gateway.errors import UnavailableError
 
@@ -19,6 +19,9 @@ log = logging.getLogger("gateway.credentials")
 # Tokens are good for an hour or more; a new one is fetched while the old one still serves.
 RENEW_SECONDS_BEFORE_EXPIRY = 300.0
 
+# After a failure nobody asks again for so long: calls would queue up behind an endpoint that does not answer.
+RETRY_SECONDS = 5.0
+
 
 class TokenSource(Protocol):
     """Where bearer tokens for backends come from."""
@@ -28,14 +31,19 @@ class TokenSource(Protocol):
     async def aclose(self) -> None: ...
 
 
+class _Purpose(NamedTuple):
+    scope: str
+    client_id: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Token:
-    text: str
+    text: str = field(repr=False)
     expires: float
 
 
 class ManagedIdentity:
-    """Tokens of the app's managed identity, kept until shortly before they expire.
+    """Tokens of the app's managed identity; one fetch at a time for each scope and client.
 
     azure-identity, and with it aiohttp, is imported when the first token is asked for.
     """
@@ -44,37 +52,49 @@ class ManagedIdentity:
         self._default_client_id = default_client_id
         self._now = now
         self._credentials: dict[str | None, AsyncTokenCredential] = {}
-        self._tokens: dict[tuple[str, str | None], _Token] = {}
-        self._locks: dict[tuple[str, str | None], asyncio.Lock] = {}
+        self._tokens: dict[_Purpose, _Token] = {}
+        self._failed: dict[_Purpose, float] = {}
+        self._fetches: dict[_Purpose, asyncio.Task[_Token | None]] = {}
 
     async def token(self, scope: str, client_id: str | None) -> str:
         """A token for `scope` (for example `https://cognitiveservices.azure.com/.default`).
 
-        Raises UnavailableError if the platform gives none.
+        One about to expire serves while the next is fetched. Raises UnavailableError if the platform gives none.
         """
-        key = (scope, client_id or self._default_client_id)
-        held = self._tokens.get(key)
-        if held is not None and self._now() < held.expires - RENEW_SECONDS_BEFORE_EXPIRY:
-            return held.text
-        async with self._locks.setdefault(key, asyncio.Lock()):
-            held = self._tokens.get(key)
-            if held is None or self._now() >= held.expires - RENEW_SECONDS_BEFORE_EXPIRY:
-                held = await self._fetch(key, held)
-            return held.text
+        purpose = _Purpose(scope, client_id or self._default_client_id)
+        held = self._tokens.get(purpose)
+        remaining = held.expires - self._now() if held is not None else 0.0
+        if remaining < RENEW_SECONDS_BEFORE_EXPIRY and self._may_ask(purpose):
+            fetch = self._start(purpose)
+            if remaining <= 0:
+                # Shielded: one caller's leaving must not fail the others that wait for the same token.
+                held = await asyncio.shield(fetch)
+                remaining = held.expires - self._now() if held is not None else 0.0
+        if held is None or remaining <= 0:
+            raise UnavailableError("BackendCredentialUnavailable")
+        return held.text
 
-    async def _fetch(self, key: tuple[str, str | None], held: _Token | None) -> _Token:
-        from azure.core.exceptions import AzureError
+    def _may_ask(self, purpose: _Purpose) -> bool:
+        failed = self._failed.get(purpose)
+        return failed is None or self._now() - failed >= RETRY_SECONDS
 
-        scope, client_id = key
+    def _start(self, purpose: _Purpose) -> asyncio.Task[_Token | None]:
+        task = self._fetches.get(purpose)
+        if task is None:
+            task = self._fetches[purpose] = asyncio.get_running_loop().create_task(self._fetch(purpose))
+            task.add_done_callback(lambda done: self._fetches.pop(purpose))
+        return task
+
+    async def _fetch(self, purpose: _Purpose) -> _Token | None:
         try:
-            answer = await self._credential(client_id).get_token(scope)
-        except (AzureError, OSError) as error:
-            log.error("no token of the managed identity for %s: %s", scope, type(error).__name__)
-            if held is not None and self._now() < held.expires:
-                return held
-            raise UnavailableError("BackendCredentialUnavailable") from error
-        token = _Token(answer.token, float(answer.expires_on))
-        self._tokens[key] = token
+            answer = await self._credential(purpose.client_id).get_token(purpose.scope)
+        except Exception as error:
+            # Whatever azure-identity raises: no token. Its message may hold addresses; its type says enough.
+            log.error("no token of the managed identity for %s: %s", purpose.scope, type(error).__name__)
+            self._failed[purpose] = self._now()
+            return None
+        self._failed.pop(purpose, None)
+        token = self._tokens[purpose] = _Token(answer.token, float(answer.expires_on))
         return token
 
     def _credential(self, client_id: str | None) -> AsyncTokenCredential:
@@ -85,7 +105,11 @@ class ManagedIdentity:
         return self._credentials[client_id]
 
     async def aclose(self) -> None:
-        """Close the clients that azure-identity opened."""
+        """Give up what is being fetched, and close the clients that azure-identity opened."""
+        fetches = list(self._fetches.values())
+        for fetch in fetches:
+            fetch.cancel()
+        await asyncio.gather(*fetches, return_exceptions=True)
         for credential in self._credentials.values():
             await credential.close()
         self._credentials.clear()

@@ -1,15 +1,17 @@
 """The managed identity, against a stand-in of the endpoint that App Service and Functions offer."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gateway.backends.credentials import ManagedIdentity
+from gateway.backends.credentials import ManagedIdentity, _Token
 from gateway.errors import UnavailableError
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
@@ -102,6 +104,7 @@ async def test_a_failing_endpoint_serves_the_old_token_while_it_lasts(endpoint: 
     await identity.aclose()
     moment[0] += 3400
     assert await identity.token(SCOPE, None) == "token-1"
+    await asyncio.wait(identity._fetches.values())
     assert len(endpoint.asked) > 1
     moment[0] += 201
     with pytest.raises(UnavailableError):
@@ -118,3 +121,87 @@ async def test_no_identity_is_a_fault_of_the_gateway(endpoint: IdentityEndpoint)
     await identity.aclose()
     assert (raised.value.status, raised.value.code) == (502, "BackendCredentialUnavailable")
     assert "127.0.0.1" not in raised.value.message
+
+
+class Fetches:
+    """Stands where azure-identity does: counts, waits for the test, and fails when told to."""
+
+    def __init__(self, identity: ManagedIdentity, clock: list[float]) -> None:
+        self.count = 0
+        self.failing = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self._clock = clock
+        identity._credential = lambda client_id: self  # type: ignore[assignment, method-assign, return-value]
+
+    async def get_token(self, scope: str) -> SimpleNamespace:
+        self.count += 1
+        await self.gate.wait()
+        if self.failing:
+            raise OSError("no endpoint")
+        return SimpleNamespace(token=f"token-{self.count}", expires_on=self._clock[0] + 3600)
+
+
+@pytest.fixture
+def moment() -> list[float]:
+    """The time, which moves when told to."""
+    return [1000.0]
+
+
+async def test_the_next_token_is_fetched_while_the_last_one_serves(moment: list[float]) -> None:
+    """In its last five minutes a token goes on serving; no call waits for the new one, and it is asked for once."""
+    identity = ManagedIdentity(None, now=lambda: moment[0])
+    fetches = Fetches(identity, moment)
+    await identity.token(SCOPE, None)
+    moment[0] += 3400
+    fetches.gate.clear()
+    assert [await identity.token(SCOPE, None) for _ in range(10)] == ["token-1"] * 10
+    fetches.gate.set()
+    await asyncio.wait(identity._fetches.values())
+    assert (await identity.token(SCOPE, None), fetches.count) == ("token-2", 2)
+
+
+async def test_a_failure_is_remembered_for_a_moment(moment: list[float]) -> None:
+    """A thousand calls without a token cost one question in five seconds, and none of them waits in a queue."""
+    identity = ManagedIdentity(None, now=lambda: moment[0])
+    fetches = Fetches(identity, moment)
+    fetches.failing = True
+    answers = await asyncio.gather(*[identity.token(SCOPE, None) for _ in range(1000)], return_exceptions=True)
+    assert {type(answer) for answer in answers} == {UnavailableError}
+    with pytest.raises(UnavailableError):
+        await identity.token(SCOPE, None)
+    assert fetches.count == 1
+    moment[0] += 5
+    fetches.failing = False
+    assert (await identity.token(SCOPE, None), fetches.count) == ("token-2", 2)
+
+
+async def test_one_who_leaves_does_not_take_the_token_along(moment: list[float]) -> None:
+    """The others that wait for the same fetch get theirs."""
+    identity = ManagedIdentity(None, now=lambda: moment[0])
+    fetches = Fetches(identity, moment)
+    fetches.gate.clear()
+    calls = [asyncio.create_task(identity.token(SCOPE, None)) for _ in range(3)]
+    await asyncio.sleep(0)
+    calls[0].cancel()
+    await asyncio.sleep(0)
+    fetches.gate.set()
+    assert await asyncio.gather(*calls[1:]) == ["token-1", "token-1"]
+    assert fetches.count == 1
+
+
+async def test_closing_gives_up_what_is_being_fetched(moment: list[float]) -> None:
+    """The process does not wait for an endpoint that hangs."""
+    identity = ManagedIdentity(None, now=lambda: moment[0])
+    fetches = Fetches(identity, moment)
+    fetches.gate.clear()
+    call = asyncio.create_task(identity.token(SCOPE, None))
+    await asyncio.sleep(0)
+    await identity.aclose()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+
+def test_a_token_does_not_show_in_a_debugger_or_log() -> None:
+    """Whatever prints a token prints when it expires."""
+    assert repr(_Token("secret", 1.0)) == "_Token(expires=1.0)"
