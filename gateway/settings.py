@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import base64
+import binascii
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -13,22 +15,49 @@ from gateway.errors import ConfigurationError
 FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 
 
-def _setting(name: str, default: Any, parse: Callable[[str], Any], text: str) -> Any:
-    return field(default=default, metadata={"name": name, "parse": parse, "text": text})
+DEVELOPMENT_STORAGE = re.compile(r"UseDevelopmentStorage=true;?", re.IGNORECASE)
+TABLES_FORMS = (
+    'must be a Table Storage connection string with AccountName and AccountKey, "UseDevelopmentStorage=true", '
+    "or the URL of an account such as https://NAME.table.core.windows.net"
+)
+
+
+def _setting(name: str, default: Any, parse: Callable[[str], Any], text: str, *, is_secret: bool = False) -> Any:
+    return field(default=default, metadata={"name": name, "parse": parse, "text": text}, repr=not is_secret)
+
+
+def _tables(text: str) -> str:
+    if DEVELOPMENT_STORAGE.fullmatch(text) or (text.lower().startswith("https://") and len(text) > len("https://")):
+        return text
+    parts = dict(part.strip().split("=", 1) for part in text.split(";") if "=" in part)
+    if parts.get("AccountName") and parts.get("AccountKey"):
+        _check_account_key(parts["AccountKey"])
+    elif not parts.get("SharedAccessSignature"):
+        raise ValueError(TABLES_FORMS)
+    return text
+
+
+def _check_account_key(key: str) -> None:
+    try:
+        base64.b64decode(key, validate=True)
+    except binascii.Error:
+        raise ValueError("its AccountKey is not base64; copy the connection string again, whole") from None
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 < value <= 86_400:
-        raise ValueError("must be a number of seconds above 0 and at most 86400")
+        raise ValueError(f'must be a number of seconds above 0 and at most 86400, such as 30, and is "{text}"')
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError("must be a whole number of at least 1")
-    return value
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+        raise ValueError(f'must be a whole number of at least 1, such as 1000, and is "{text}"')
+    return int(text)
 
 
 def _function_auth(text: str) -> str:
@@ -58,10 +87,18 @@ class Settings:
     """What the environment says. `docs/settings.md` describes each; a test compares the two."""
 
     tables: str = _setting(
-        "GATEWAY_TABLES", "", str, "Table Storage: a connection string, or the account's URL for managed identity"
+        "GATEWAY_TABLES",
+        "",
+        _tables,
+        "Table Storage: a connection string, or the account's URL for managed identity",
+        is_secret=True,
     )
     secret_keys: tuple[str, ...] = _setting(
-        "GATEWAY_SECRET_KEY", (), _secret_keys, "keys that encrypt named values; the first encrypts, all decrypt"
+        "GATEWAY_SECRET_KEY",
+        (),
+        _secret_keys,
+        "keys that encrypt named values; the first encrypts, all decrypt",
+        is_secret=True,
     )
     azure_client_id: str | None = _setting(
         "AZURE_CLIENT_ID", None, str, "client id of the user-assigned managed identity"
@@ -93,22 +130,18 @@ class Settings:
         values: dict[str, Any] = {}
         faults: list[str] = []
         for item in fields(cls):
-            text = environment.get(item.metadata["name"], "").strip()
-            if not text:
-                continue
+            name = item.metadata["name"]
+            if name == "GATEWAY_TABLES" and not environment.get(name, "").strip():
+                # The Functions host always has a storage account; using it by default saves a setting.
+                name = "AzureWebJobsStorage"
+            text = environment.get(name, "").strip()
             try:
-                values[item.name] = item.metadata["parse"](text)
+                if text:
+                    values[item.name] = item.metadata["parse"](text)
+                elif item.name == "tables":
+                    faults.append("GATEWAY_TABLES: set it to a Table Storage connection string or account URL")
             except ValueError as error:
-                faults.append(f"{item.metadata['name']}: {error}")
-        # The Functions host always has a storage account; using it by default saves a setting.
-        values.setdefault("tables", environment.get("AzureWebJobsStorage", "").strip())
-        if not values["tables"]:
-            faults.append("GATEWAY_TABLES: set it to a Table Storage connection string or account URL")
+                faults.append(f"{name}: {error}")
         if faults:
             raise ConfigurationError(faults)
         return cls(**values)
-
-    @classmethod
-    def load(cls) -> Settings:
-        """The process's own environment."""
-        return cls.from_environment(os.environ)

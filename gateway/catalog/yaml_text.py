@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-LARGEST_TEXT_BYTES = 1024 * 1024
+LARGEST_TEXT_BYTES = 16 * 1024 * 1024
 DEEPEST = 50
 
 NULL = "tag:yaml.org,2002:null"
@@ -61,11 +61,12 @@ def read_values(text: str) -> list[Any]:
     Documents with nothing in them (as between two `---`) are left out.
     """
     if len(text.encode(errors="replace")) > LARGEST_TEXT_BYTES:
-        raise YamlFault("is larger than 1 MiB; split it into several files")
-    if text.lstrip().startswith("{"):
+        raise YamlFault("is larger than 16 MiB; split it into several files")
+    if text.lstrip().startswith(("{", "[")):
         value = _try_json(text)
         if value is not None:
-            return [value]
+            # A list in JSON is what several documents are in YAML: it has no `---`.
+            return value if isinstance(value, list) else [value]
     try:
         _check_events(yaml.parse(text, Loader=_Parser))
         nodes = list(yaml.compose_all(text, Loader=_Parser))

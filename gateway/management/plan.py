@@ -85,6 +85,11 @@ def _place(document: Document, before: Mapping[Key, Document], stored: Stored, s
 def _place_subscription(document: Subscription, stored: Stored, plan: Plan) -> bool:
     if document.name == MASTER and document.scope != "/apis":
         plan.faults.append(Fault(f"Subscription {MASTER}: scope", 'must be "/apis": it is the built-in all-access one'))
+    if (document.kind, document.name) in stored.broken:
+        # Its keys are in the broken row. Whether they shall live is not for a file to say.
+        remedy = f"delete it (`subscriptions delete {document.name}`) and apply again: it gets new keys"
+        plan.faults.append(Fault(where(document.kind, document.name), f"its stored row cannot be read; {remedy}"))
+        return False
     record = stored.subscriptions.get(document.name)
     if record is None:
         plan.new_subscriptions.append(document)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import get_args
 
 from gateway.catalog import keys
@@ -30,6 +34,20 @@ from gateway.storage.subscriptions import BUILT_IN, Slot, SubscriptionRecord, Su
 from gateway.storage.tables import Conflict
 
 log = logging.getLogger("gateway.management")
+
+# While others write the catalog at the same time.
+CONFLICT_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 0.3
+
+# Which kinds of documents may refer to one of another kind.
+REFERRERS: Mapping[Kind, tuple[Kind, ...]] = MappingProxyType(
+    {
+        "Api": ("Subscription",),
+        "Product": ("Api", "Subscription"),
+        "Backend": ("Api",),
+        "NamedValue": ("Api", "Backend"),
+    }
+)
 
 
 class DocumentNotFound(CatalogError):
@@ -99,10 +117,7 @@ class CatalogService:
 
     async def apply(self, documents: Sequence[Document]) -> ApplyResult:
         """Create or change these documents, or none of them if anything is wrong. New subscriptions get keys."""
-        try:
-            return await self._apply(documents)
-        except CatalogConflict:
-            return await self._apply(documents)
+        return await _again_on_conflict(lambda: self._apply(documents))
 
     async def export(self) -> list[Document]:
         """The whole catalog, for `apply` to read back. No secret and no key is in it."""
@@ -142,10 +157,7 @@ class CatalogService:
             if not await self._subscriptions.delete(name):
                 raise DocumentNotFound(kind, name)
             return
-        try:
-            await self._delete(kind, name)
-        except CatalogConflict:
-            await self._delete(kind, name)
+        await _again_on_conflict(lambda: self._delete(kind, name))
 
     async def create_subscription(
         self,
@@ -165,7 +177,7 @@ class CatalogService:
         }
         document = validate(Subscription, {key: value for key, value in fields.items() if value is not None})
         stored = await self._stored()
-        if name in stored.subscriptions:
+        if name in stored.subscriptions or ("Subscription", name) in stored.broken:
             raise CatalogError([Fault(where("Subscription", name), "already exists")])
         plan = _accepted(make_plan([document], stored, self._secrets))
         try:
@@ -233,17 +245,39 @@ class CatalogService:
         users = uses(tuple(stored.everything().values()), kind, name)
         if users:
             raise StillInUse(kind, name, users)
+        self._refuse_if_unreadable(stored, key)
         await self._catalog.save([], [key], stored.revision)
 
+    def _refuse_if_unreadable(self, stored: Stored, key: Key) -> None:
+        kind, name = key
+        unreadable = [where(*each) for each in stored.broken if each[0] in REFERRERS.get(kind, ()) and each != key]
+        if unreadable:
+            problem = f"may be used by {', '.join(unreadable)}, which cannot be read; delete or mend that first"
+            raise CatalogError([Fault(where(kind, name), problem)])
+
     async def _stored(self) -> Stored:
-        revision, found = await self._catalog.load()
-        broken = [each for each in found if isinstance(each, LoadFault)]
+        revision, documents = await self._catalog.load()
+        subscriptions = await self._subscriptions.list()
+        broken = [each for each in (*documents, *subscriptions) if isinstance(each, LoadFault)]
         return Stored(
             revision=revision,
-            documents={(each.kind, each.name): each for each in found if not isinstance(each, LoadFault)},
+            documents={(each.kind, each.name): each for each in documents if not isinstance(each, LoadFault)},
             broken={(each.kind, each.name): each for each in broken if each.kind is not None},
-            subscriptions={record.name: record for record in await self._subscriptions.list()},
+            subscriptions={each.name: each for each in subscriptions if not isinstance(each, LoadFault)},
         )
+
+
+async def _again_on_conflict[Result](work: Callable[[], Awaitable[Result]]) -> Result:
+    """Do `work`, again after a moment if somebody else wrote meanwhile. Raises CatalogConflict if that goes on."""
+    deadline = time.monotonic() + CONFLICT_SECONDS
+    while True:
+        try:
+            return await work()
+        except CatalogConflict:
+            if time.monotonic() >= deadline:
+                raise
+            # Each waits for another time, or all would meet again.
+            await asyncio.sleep(random.uniform(0.01, LONGEST_PAUSE_SECONDS))
 
 
 def _accepted(plan: Plan) -> Plan:

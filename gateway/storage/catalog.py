@@ -9,7 +9,7 @@ from typing import Any
 from gateway.catalog.loading import LoadFault, from_json, validate, where
 from gateway.catalog.models import MODELS, Document, Kind, NamedValue, StoredNamedValue
 from gateway.errors import CatalogError, Fault
-from gateway.storage.limits import MOST_OPERATIONS, check_entity, encode_key, join_text, split_text
+from gateway.storage.limits import MOST_OPERATIONS, EntityTooLarge, check_entity, encode_key, join_text, split_text
 from gateway.storage.tables import Change, Conflict, Delete, NotFound, PreconditionFailed, Put, Row, Tables
 
 PARTITION = "catalog"
@@ -75,6 +75,8 @@ class CatalogStore:
                 etag = await self._write(batch, revision, etag)
         except (Conflict, PreconditionFailed, NotFound) as error:
             raise CatalogConflict from error
+        except EntityTooLarge as error:
+            raise CatalogError([Fault("", f"a document is too large to be stored: {error}")]) from error
         return expected_revision + 1
 
     async def _write(self, batch: Sequence[Change], revision: int, etag: str | None) -> str | None:
@@ -127,7 +129,7 @@ def _document(row: Row) -> Document | LoadFault:
         if (document.kind, document.name) != (kind, name):
             raise CatalogError([Fault(called, f"holds {where(document.kind, document.name)} instead")])
     except CatalogError as error:
-        return LoadFault(kind, name, error.faults)
+        return LoadFault(kind, name, tuple(Fault(fault.where or called, fault.problem) for fault in error.faults))
     except (KeyError, ValueError, RecursionError) as error:
         return LoadFault(kind, name, (Fault(called, f"the stored document is not JSON ({type(error).__name__})"),))
     return document

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, cast, get_args
 
 from gateway.catalog.fields import parse_moment, write_moment
+from gateway.catalog.loading import LoadFault
 from gateway.catalog.models import SubscriptionState
 from gateway.errors import CatalogError, Fault
 from gateway.storage.limits import encode_key
@@ -22,6 +24,7 @@ from gateway.storage.tables import Conflict, NotFound, PreconditionFailed, Put, 
 log = logging.getLogger("gateway.storage")
 
 PARTITION = "subscription"
+DIGEST = re.compile(r"[0-9a-f]{64}")
 MASTER = "master"
 ATTEMPTS = 5
 
@@ -72,16 +75,15 @@ class SubscriptionStore:
         """One subscription, None if there is none; raise CatalogError if somebody broke its row."""
         return (await self._read(name))[0]
 
-    async def list(self) -> list[SubscriptionRecord]:
-        """All subscriptions by name. One that cannot be read is left out, and logged."""
-        found = {MASTER: BUILT_IN}
+    async def list(self) -> list[SubscriptionRecord | LoadFault]:
+        """All subscriptions by name, with a LoadFault for each whose row somebody broke."""
+        found: dict[str, SubscriptionRecord | LoadFault] = {MASTER: BUILT_IN}
         for row in await self._records.rows(PARTITION):
+            name = str(row.values["RowKey"])
             try:
-                record = _from_row(row)
+                found[name] = _from_row(row)
             except CatalogError as error:
-                log.error("a subscription is left out: %s", error)
-                continue
-            found[record.name] = record
+                found[name] = LoadFault("Subscription", name, error.faults)
         return [found[name] for name in sorted(found)]
 
     async def create(self, record: SubscriptionRecord) -> None:
@@ -137,9 +139,12 @@ class SubscriptionStore:
             return False
         # The record goes first: without it the keys are dead.
         await self._records.delete(PARTITION, encode_key(name))
-        for column in ("primaryDigest", "secondaryDigest"):
-            digest = row.values.get(column)
-            await self._remove_key(digest if isinstance(digest, str) else "")
+        digests = [_text(row.values, column) for column in ("primaryDigest", "secondaryDigest")]
+        if not all(DIGEST.fullmatch(digest) for digest in digests):
+            # Somebody broke the row, and only the whole index knows which keys were its own.
+            digests = await self._keys.row_keys(subscription=name)
+        for digest in digests:
+            await self._remove_key(digest)
         return True
 
     async def find(self, digest: str) -> tuple[SubscriptionRecord, Slot] | None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from gateway.errors import StorageUnavailable
 from gateway.settings import Settings
-from gateway.storage.limits import check_entity
+from gateway.storage.limits import EntityTooLarge, check_entity
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError, HttpResponseError
@@ -100,15 +100,14 @@ class Tables:
                 self._service = self._connect()
             except ValueError:
                 # Not chained: the text of that error may hold the connection string.
-                raise StorageUnavailable(
-                    "GATEWAY_TABLES is neither a Table Storage connection string nor the https URL of an account"
-                ) from None
+                raise StorageUnavailable("GATEWAY_TABLES is a connection string that cannot be read") from None
         return self._service.get_table_client(name)
 
     async def send[Answer](self, name: str, operation: Callable[[TableClient], Awaitable[Answer]]) -> Answer:
         """Run one operation on one table.
 
-        Raises NotFound, Conflict and PreconditionFailed for 404, 409 and 412, and StorageUnavailable for the rest.
+        Raises NotFound, Conflict and PreconditionFailed for 404, 409 and 412, EntityTooLarge for what it does not
+        take, and StorageUnavailable for the rest.
         """
         from azure.core.exceptions import AzureError
 
@@ -153,7 +152,7 @@ class Tables:
             "retry_backoff_factor": BACKOFF_SECONDS,
             "retry_backoff_max": 1,
         }
-        if not self._location.lower().startswith(("https://", "http://")):
+        if not self._location.lower().startswith("https://"):
             return TableServiceClient.from_connection_string(self._connection_string(), **options)
         from azure.identity.aio import ManagedIdentityCredential
 
@@ -186,6 +185,19 @@ class Table:
             async for page in pages:
                 found += [Row(entity, str(entity.metadata["etag"])) async for entity in page]
             return found
+
+        try:
+            return await self._tables.send(self._name, read)
+        except NotFound:
+            return []
+
+    async def row_keys(self, **properties: str) -> list[str]:
+        """The row keys of all entities with these properties. Looks through the whole table."""
+        filters = " and ".join(f"{name} eq @{name}" for name in properties)
+
+        async def read(client: TableClient) -> list[str]:
+            found = client.query_entities(filters, parameters=properties, select=["RowKey"])
+            return [str(entity["RowKey"]) async for entity in found]
 
         try:
             return await self._tables.send(self._name, read)
@@ -272,4 +284,6 @@ def _refusal(error: HttpResponseError, status: int, host: str) -> Exception:
                 f"Table Storage at {host} refuses the gateway ({status} {name}); check the key in GATEWAY_TABLES, "
                 'or give the managed identity the role "Storage Table Data Contributor"'
             )
+    if name in ("EntityTooLarge", "PropertyValueTooLarge", "RequestBodyTooLarge"):
+        return EntityTooLarge(f"Table Storage at {host} refuses it ({name})")
     return StorageUnavailable(f"Table Storage at {host} answered {status} ({name})")

@@ -69,7 +69,7 @@ def test_plain_words_are_read_as_people_mean_them(text: str, value: Any) -> None
         ("a: \x07", "is not valid YAML"),
         ('{"a": 1, "a": 2}', 'has the key "a" twice'),
         ('{"a": NaN}', "has the number NaN; numbers must be finite"),
-        ("a: " + "x" * 1024 * 1024, "is larger than 1 MiB; split it into several files"),
+        ("a: " + "x" * 16 * 1024 * 1024, "is larger than 16 MiB; split it into several files"),
     ],
 )
 def test_what_is_refused_says_where_and_why(text: str, message: str) -> None:

@@ -144,7 +144,7 @@ async def test_deleting_what_is_gone_is_a_conflict(store: CatalogStore) -> None:
         ("Product:a", {"document00": "{"}, "Product", "a", "Product a: the stored document is not JSON"),
         ("Product:a", {}, "Product", "a", "Product a: the stored document is not JSON"),
         ("Product:a", {"document00": "[" * 30_000}, "Product", "a", "Product a: the stored document is not JSON"),
-        ("Product:a", {"document00": "7"}, "Product", "a", "a document must be a mapping"),
+        ("Product:a", {"document00": "7"}, "Product", "a", "Product a: a document must be a mapping"),
         ("Product:a", {"document00": '{"kind":"Product","name":"b"}'}, "Product", "a", "Product a: holds Product b"),
         (
             "Product:a",
@@ -161,7 +161,7 @@ async def test_deleting_what_is_gone_is_a_conflict(store: CatalogStore) -> None:
             "NamedValue n: a secret must be stored encrypted",
         ),
         ("Thing:a", {"document00": '{"kind":"Product","name":"a"}'}, None, "Thing:a", "row Thing:a: holds Product a"),
-        ("Product:", {"document00": "{}"}, None, "Product:", "kind is required"),
+        ("Product:", {"document00": "{}"}, None, "Product:", "row Product:: kind is required"),
     ],
 )
 async def test_a_row_broken_by_hand_is_one_fault_and_no_more(

@@ -14,7 +14,6 @@ from gateway.storage.limits import (
     MOST_PROPERTIES,
     EntityTooLarge,
     check_entity,
-    decode_key,
     encode_key,
     join_text,
     split_text,
@@ -26,11 +25,9 @@ ANY_TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=300)
 
 
 @given(ANY_TEXT)
-def test_any_text_can_be_a_key_and_comes_back(text: str) -> None:
+def test_any_text_can_be_a_key(text: str) -> None:
     """Nothing that Azure forbids is left in it."""
-    key = encode_key(text)
-    assert decode_key(key) == text
-    assert not FORBIDDEN & set(key)
+    assert not FORBIDDEN & set(encode_key(text))
 
 
 @given(ANY_TEXT, ANY_TEXT)

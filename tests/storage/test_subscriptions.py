@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.catalog.keys import digest
+from gateway.catalog.loading import LoadFault
 from gateway.errors import CatalogError
 from gateway.storage.subscriptions import BUILT_IN, SubscriptionRecord, SubscriptionStore
 from gateway.storage.tables import Conflict, NotFound, Put, Tables
@@ -45,7 +46,7 @@ async def test_a_record_is_stored_whole(store: SubscriptionStore) -> None:
     assert await store.find(TWO) == (RECORD, "secondary")
     assert await store.find(THREE) is None
     assert await store.get("other") is None
-    assert [record.name for record in await store.list()] == ["master", "team"]
+    assert [each.name for each in await store.list()] == ["master", "team"]
 
 
 async def test_a_name_is_created_once(store: SubscriptionStore) -> None:
@@ -137,7 +138,7 @@ async def test_the_built_in_subscription_can_get_keys_and_be_suspended(store: Su
     found = await store.find(ONE)
     assert found is not None
     assert (found[0].name, found[0].state, found[1]) == ("master", "suspended", "secondary")
-    assert [record.state for record in await store.list()] == ["suspended"]
+    assert [each.state for each in await store.list() if isinstance(each, SubscriptionRecord)] == ["suspended"]
 
 
 async def test_an_empty_digest_is_nobodys(store: SubscriptionStore) -> None:
@@ -161,7 +162,7 @@ async def test_an_empty_digest_is_nobodys(store: SubscriptionStore) -> None:
 async def test_a_record_broken_by_hand_admits_nobody(
     store: SubscriptionStore, tables: Tables, column: str, value: Any, problem: str
 ) -> None:
-    """A guess might let someone in. The others go on, and it can still be deleted."""
+    """A guess might let someone in. The others go on, and it can still be deleted, its keys with it."""
     await store.create(replace(RECORD, state="active"))
     columns = await columns_of(tables, "team")
     columns.pop(column, None)
@@ -169,10 +170,15 @@ async def test_a_record_broken_by_hand_admits_nobody(
         columns[column] = value
     await tables.table("gatewaysubscriptions").put(Put(columns))
     assert await store.find(ONE) is None
-    assert await store.list() == [BUILT_IN]
+    built_in, broken = await store.list()
+    assert built_in == BUILT_IN
+    assert isinstance(broken, LoadFault)
+    assert (broken.kind, broken.name) == ("Subscription", "team")
+    assert problem in str(broken.faults[0])
     with pytest.raises(CatalogError, match=problem):
         await store.get("team")
     assert await store.delete("team") is True
+    assert await tables.table("gatewaykeys").row_keys(subscription="team") == []
 
 
 async def test_digests_broken_by_hand_match_nothing(store: SubscriptionStore, tables: Tables) -> None:
@@ -181,6 +187,8 @@ async def test_digests_broken_by_hand_match_nothing(store: SubscriptionStore, ta
     columns = await columns_of(tables, "team")
     await tables.table("gatewaysubscriptions").put(Put({**columns, "primaryDigest": 7, "secondaryDigest": "é"}))
     assert await store.find(ONE) is None
+    assert await store.delete("team") is True
+    assert await tables.table("gatewaykeys").row_keys(subscription="team") == [], "keys that nothing names any more"
 
 
 async def test_only_digests_are_stored(store: SubscriptionStore, tables: Tables) -> None:

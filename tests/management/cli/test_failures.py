@@ -81,7 +81,7 @@ def test_no_settings_exit_with_2(unconnected: CommandLine) -> None:
     result = unconnected.with_settings(GATEWAY_KEY_CACHE_SIZE="many")("apis", "list")
     assert result.exit_code == 2
     lines = [line.split(":")[0] for line in result.stderr.splitlines()]
-    assert lines[:2] == ["GATEWAY_KEY_CACHE_SIZE", "GATEWAY_TABLES"]
+    assert lines[:2] == ["GATEWAY_TABLES", "GATEWAY_KEY_CACHE_SIZE"]
     assert "--tables" in result.stderr
 
 

@@ -38,18 +38,18 @@ def test_local_settings_stand_in_with_a_note(unconnected: CommandLine, storage: 
 def test_the_environment_wins_over_local_settings(tmp_path: Path, name: str) -> None:
     """If it names the tables, the file is not even read."""
     (tmp_path / "local.settings.json").write_text("not JSON")
-    settings, _ = Surroundings({name: "from-environment"}, tmp_path, False).settings(None)
-    assert settings.tables == "from-environment"
-    settings, _ = Surroundings({}, tmp_path, False).settings("from-option")
-    assert settings.tables == "from-option"
+    settings, _ = Surroundings({name: "https://from-environment"}, tmp_path, False).settings(None)
+    assert settings.tables == "https://from-environment"
+    settings, _ = Surroundings({}, tmp_path, False).settings("https://from-option")
+    assert settings.tables == "https://from-option"
 
 
 def test_other_settings_of_the_environment_win_too(tmp_path: Path) -> None:
     """Unless they are empty; values that are not text are left out, as the Functions tools do."""
-    write_values(tmp_path, {"GATEWAY_TABLES": "file", "GATEWAY_LOG_LEVEL": "ERROR", "A": "file", "B": 1})
+    write_values(tmp_path, {"GATEWAY_TABLES": "https://file", "GATEWAY_LOG_LEVEL": "ERROR", "A": "file", "B": 1})
     surroundings = Surroundings({"GATEWAY_TABLES": " ", "GATEWAY_LOG_LEVEL": "DEBUG"}, tmp_path, False)
     settings, environment = surroundings.settings(None)
-    assert (settings.tables, settings.log_level) == ("file", "DEBUG")
+    assert (settings.tables, settings.log_level) == ("https://file", "DEBUG")
     assert (environment.get("A"), environment.get("B")) == ("file", None)
 
 
@@ -72,5 +72,5 @@ def test_local_settings_that_cannot_be_used_are_explained(tmp_path: Path, conten
 
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
     """Editors on Windows write one."""
-    (tmp_path / "local.settings.json").write_bytes(b'\xef\xbb\xbf{"Values": {"GATEWAY_TABLES": "file"}}')
-    assert Surroundings({}, tmp_path, False).settings(None)[0].tables == "file"
+    (tmp_path / "local.settings.json").write_bytes(b'\xef\xbb\xbf{"Values": {"GATEWAY_TABLES": "https://file"}}')
+    assert Surroundings({}, tmp_path, False).settings(None)[0].tables == "https://file"
