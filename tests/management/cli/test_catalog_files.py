@@ -155,3 +155,13 @@ def test_check_lists_faults_as_json(unconnected: CommandLine) -> None:
     found = json.loads(result.stdout)
     assert (result.exit_code, found["valid"]) == (1, False)
     assert [fault["where"] for fault in found["faults"]] == ["a.yaml: Api broken: path", "a.yaml: Api broken: type"]
+
+
+def test_an_export_as_json_is_read_back(gateway: CommandLine) -> None:
+    """A list of documents is as good as several: nothing has changed, and nothing is wrong."""
+    gateway.file("catalog.yaml", CATALOG)
+    gateway("apply", "-f", "catalog.yaml")
+    assert gateway("export", "--json", "--output", "catalog.json").exit_code == 0
+    assert gateway("check", "-f", "catalog.json").stdout == "Nothing is wrong.\n"
+    again = gateway.json("apply", "-f", "catalog.json")
+    assert (again["created"], again["updated"], sorted(again["unchanged"])) == ([], [], sorted(NAMES))
