@@ -24,7 +24,7 @@ test: setup ## run every test; ARGS="-k name" chooses
 lint: setup ## check style and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy
+	@$(PYTHON_OF_VENV) -m mypy
 
 bench: setup ## measure the gateway on this machine, beside nginx
 	@bash local/setup.sh bench-tools

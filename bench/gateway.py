@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 from bench.faults import BenchFailed
 from bench.storage_counter import StorageCounter
 from local.azurite import ACCOUNT, Azurite, free_port
+from local.health import is_healthy
 from local.processes import REPOSITORY, Process
 
 READY_SECONDS = 60.0
@@ -96,7 +96,7 @@ class GatewayUnderTest:
 
     def _wait_for_health(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        while not _is_healthy(self.port):
+        while not is_healthy(self.port):
             if time.monotonic() > deadline:
                 raise BenchFailed(f"the gateway is not ready after {READY_SECONDS:.0f} s")
             time.sleep(0.05)
@@ -107,14 +107,3 @@ def gateway_environment(connection_string: str, azurite_port: int, counter_port:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     counted = connection_string.replace(f":{azurite_port}/{ACCOUNT}", f":{counter_port}/{ACCOUNT}")
     return {**kept, "PYTHONPATH": str(REPOSITORY), "GATEWAY_TABLES": counted}
-
-
-def _is_healthy(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/gateway/health")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

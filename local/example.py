@@ -6,6 +6,7 @@ import http.client
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +17,6 @@ from local.state import State, write_private
 SUBSCRIPTION = "demo"
 API_PATH = "/openai"
 CHAT_PATH = f"{API_PATH}/chat/completions"
-# Marks the requests made here, so that they can be left out of what a person sees.
-REQUEST_ID = "make-run-key-check"
 
 
 def backend_documents(url: str, has_key: bool) -> list[dict[str, Any]]:
@@ -36,6 +35,8 @@ class Example:
         self._state = state
         self._options = options
         self._environment = environment
+        # By it the request made here is left out of what a person sees. No caller can know it, and hide likewise.
+        self.request_id = uuid.uuid4().hex
 
     def load(self, model_url: str) -> None:
         """Apply the catalog; keep the key if the subscription was made just now."""
@@ -59,7 +60,7 @@ class Example:
     def _is_taken(self, key: str, port: int) -> bool:
         """Ask for an operation that does not exist: the gateway looks at the key first, and the model hears nothing."""
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        headers = {"Ocp-Apim-Subscription-Key": key, "x-request-id": REQUEST_ID}
+        headers = {"Ocp-Apim-Subscription-Key": key, "x-request-id": self.request_id}
         try:
             connection.request("GET", f"{API_PATH}/key-check", headers=headers)
             return connection.getresponse().status != http.client.UNAUTHORIZED

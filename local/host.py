@@ -6,8 +6,9 @@ the answer streamed back. Any app of the Python v2 model that uses a web extensi
 runs in it.
 
 When calls can be made it prints one line of JSON to standard output: {"url": ..., "pid": ..., "workerPid": ...}.
-Everything else goes to standard error. SIGINT and SIGTERM stop it: no more connections are taken, calls in flight have
-ten seconds to finish, then the worker is stopped. A second signal stops at once.
+Everything else goes to standard error. SIGINT and SIGTERM stop it: no more requests are taken, calls in flight have two
+seconds before the worker is told to stop too, and then as long as the worker gives them; they stay connected meanwhile,
+so that the app can tell them how they end. A second signal stops at once.
 
 Exit codes: 0 stopped by a signal, 1 the app cannot be started, 2 wrong usage, 3 the port is taken.
 """
@@ -36,7 +37,10 @@ from local.host_process import WorkerFailed, WorkerProcess
 from local.host_routes import RouteError, RouteTable, build_routes, read_route_prefix
 
 PORT_TAKEN = 3
-GRACE = 10.0
+# Seconds for calls in flight before the worker hears of the end; those that last longer are the worker's to end.
+DRAIN = 2.0
+# Seconds for the last bytes on their way to callers once the worker is gone.
+LAST_BYTES = 1.0
 BACKLOG = 4096
 
 
@@ -145,9 +149,11 @@ async def _serve(
     log("stopping")
     server.close()
     hurried = asyncio.create_task(hurry.wait())
-    if not await _finished(front.stop(GRACE), hurried):
-        await front.stop(0)
+    await _finished(front.drain(DRAIN), hurried)
     hurried.cancel()
+    await worker.stop(hurry)
+    await front.drain(LAST_BYTES)
+    front.close()
     return 0
 
 

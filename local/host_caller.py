@@ -31,7 +31,7 @@ class CallerConnection(asyncio.Protocol):
         self._receiving: Exchange | None = None
         self._reading = True
         self._in_head = False
-        self._head_bytes = 0
+        self._fruitless_bytes = 0
         self._url = b""
         self._headers: list[Header] = []
         self._linger: asyncio.TimerHandle | None = None
@@ -70,7 +70,7 @@ class CallerConnection(asyncio.Protocol):
         parser = self._parser
         if parser is None:
             return
-        was_in_head = self._in_head
+        self._fruitless_bytes += len(data)
         try:
             parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -81,10 +81,9 @@ class CallerConnection(asyncio.Protocol):
             # A connection that ends with the present request needs no more of what comes.
             if self._receiving is not None or not self._exchanges or self._exchanges[-1].keep_alive:
                 self._refuse(400)
-        if self._in_head:
-            self._head_bytes += len(data) if was_in_head or not self._exchanges else 0
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(431)
+        # The parser keeps what it cannot hand over yet: a head, the trailers behind a body.
+        if self._fruitless_bytes > MAX_HEAD_BYTES:
+            self._refuse(431)
 
     def write(self, data: bytes) -> None:
         if self._transport is not None:
@@ -107,7 +106,6 @@ class CallerConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._in_head = True
-        self._head_bytes = 0
         self._url = b""
         self._headers = []
 
@@ -120,6 +118,7 @@ class CallerConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self._fruitless_bytes = 0
         parser = self._parser
         if parser is None:
             return
@@ -149,11 +148,13 @@ class CallerConnection(asyncio.Protocol):
         return Exchange(self, request, head, keep_alive=parser.should_keep_alive() and not upgrade)
 
     def on_body(self, data: bytes) -> None:
+        self._fruitless_bytes = 0
         if self._receiving is not None:
             self._receiving.receive_body(data)
             self.adjust_reading()
 
     def on_message_complete(self) -> None:
+        self._fruitless_bytes = 0
         exchange, self._receiving = self._receiving, None
         if exchange is None:
             return
@@ -177,8 +178,13 @@ class CallerConnection(asyncio.Protocol):
         if not exchange.received:
             self._linger = asyncio.get_running_loop().call_later(LINGER, self.close)
         if self._exchanges:
-            self._front.begin(self._exchanges[0])
+            # Not at once: hundreds may be waiting that the host answers itself, each from within the one before.
+            asyncio.get_running_loop().call_soon(self._begin, self._exchanges[0])
         self.adjust_reading()
+
+    def _begin(self, exchange: Exchange) -> None:
+        if not exchange.ended:
+            self._front.begin(exchange)
 
     def adjust_reading(self) -> None:
         """Reads while the present request is wanted; a pipelined one waits in the socket."""
@@ -204,7 +210,7 @@ class CallerConnection(asyncio.Protocol):
         self._parser = None
         self._in_head = False
         broken, self._receiving = self._receiving, None
-        if broken is not None:
+        if broken in self._exchanges:  # not if it was answered before it had come whole
             self._exchanges.remove(broken)
             broken.abandon()
         if self._exchanges:
@@ -235,5 +241,7 @@ def _origin_form(url: bytes) -> bytes:
     scheme, separator, rest = url.partition(b"://")
     if not separator or scheme.lower() not in {b"http", b"https"} or b"#" in url:
         raise BadRequest(400)
-    _, slash, path = rest.partition(b"/")
+    authority, slash, path = rest.partition(b"/")
+    if b"?" in authority:
+        raise BadRequest(400)
     return slash + path if slash else b"/"

@@ -7,6 +7,7 @@ import hmac
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from email.utils import formatdate
 from urllib.parse import parse_qs
 
@@ -114,19 +115,21 @@ class Front:
         if not self.callers:
             self._no_callers.set()
 
-    async def stop(self, grace: float) -> None:
-        """Lets what is in flight finish, for at most `grace` seconds, then cuts it."""
+    async def drain(self, seconds: float) -> None:
+        """Takes no more requests; returns when every caller has its answer and is gone, or when time is up."""
         self.stopping = True
         for caller in list(self.callers):
             caller.close_if_idle()
-        try:
-            async with asyncio.timeout(grace):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
                 while self.callers:
                     self._no_callers.clear()
                     await self._no_callers.wait()
-        except TimeoutError:
-            for caller in list(self.callers):
-                caller.abort()
+
+    def close(self) -> None:
+        """Cuts off whoever is left."""
+        for caller in list(self.callers):
+            caller.abort()
         self._sweeper.cancel()
         if self._pool is not None:
             self._pool.close()

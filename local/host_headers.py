@@ -29,12 +29,15 @@ _NOT_FORWARDED = frozenset(
         INVOCATION_HEADER,
     }
 )
+# `Connection` names headers that stay on its connection; these it cannot take away. Without its length or its host a
+# message means something else to the next reader: the body of one request would be read as another request. (The line
+# for `transfer-encoding` is our own, written last.) The first three are no headers.
+_NEVER_TAKEN_AWAY = frozenset({b"", b"close", b"keep-alive", b"content-length", b"host"})
 _REQUEST_HEADERS = MappingProxyType(
     {
         b"host": "host",
         b"content-length": "content_length",
         b"transfer-encoding": "transfer_encoding",
-        b"connection": "connection",
         b"expect": "expect",
         b"traceparent": "trace_parent",
         b"tracestate": "trace_state",
@@ -61,7 +64,6 @@ class RequestHead:
     host: bytes | None = None
     content_length: bytes | None = None
     transfer_encoding: bytes | None = None
-    connection: bytes | None = None
     expect: bytes | None = None
     trace_parent: bytes | None = None
     trace_state: bytes | None = None
@@ -75,8 +77,11 @@ class RequestHead:
 def read_request_head(headers: Iterable[Header], http_version: str) -> RequestHead:
     """Raises BadRequest for a head that could be understood in two ways. The parser has refused malformed lines."""
     head = RequestHead()
+    connection = b""
     for name, value in headers:
         lower = name.lower()
+        if lower == b"connection":
+            connection += b"," + value
         attribute = _REQUEST_HEADERS.get(lower)
         if attribute is not None:
             if attribute in _ONCE and getattr(head, attribute) is not None:
@@ -88,7 +93,7 @@ def read_request_head(headers: Iterable[Header], http_version: str) -> RequestHe
         raise BadRequest(400)
     if head.transfer_encoding is not None:
         _check_transfer_encoding(head, http_version)
-    head.lines = _without_listed(head.lines, head.connection)
+    head.lines = _without_listed(head.lines, connection)
     return head
 
 
@@ -96,7 +101,8 @@ def _check_transfer_encoding(head: RequestHead, http_version: str) -> None:
     assert head.transfer_encoding is not None
     if head.content_length is not None or http_version == "1.0":
         raise BadRequest(400)
-    if head.transfer_encoding.strip().lower() != b"chunked":
+    # Only spaces: the parser takes no tab for white space here.
+    if head.transfer_encoding.strip(b" ").lower() != b"chunked":
         raise BadRequest(501)
 
 
@@ -112,11 +118,11 @@ class ResponseHead:
 
 def read_response_head(headers: Iterable[Header]) -> ResponseHead:
     head = ResponseHead()
-    connection = None
+    connection = b""
     for name, value in headers:
         lower = name.lower()
         if lower == b"connection":
-            connection = value
+            connection += b"," + value
         elif lower == b"transfer-encoding":
             head.chunked = True
         elif lower == b"content-length":
@@ -129,17 +135,7 @@ def read_response_head(headers: Iterable[Header]) -> ResponseHead:
     return head
 
 
-def _without_listed(lines: list[bytes], connection: bytes | None) -> list[bytes]:
-    """Drops the headers that `Connection` names, which are for this connection only."""
-    if connection is None:
-        return lines
-    listed = {token.strip().lower() for token in connection.split(b",")} - {
-        b"close",
-        b"keep-alive",
-        b"content-length",
-        b"host",
-        b"",
-    }
-    if not listed:
-        return lines
-    return [line for line in lines if line.split(b":", 1)[0].lower() not in listed]
+def _without_listed(lines: list[bytes], connection: bytes) -> list[bytes]:
+    """Drops the headers that `Connection` names, on however many lines: they are for this connection only."""
+    listed = {token.strip().lower() for token in connection.split(b",")} - _NEVER_TAKEN_AWAY
+    return [line for line in lines if line.split(b":", 1)[0].lower() not in listed] if listed else lines

@@ -32,6 +32,7 @@ class WorkerConnection(asyncio.Protocol):
         self._reading = True
         self._until_close = False
         self._interim = False
+        self._body_may_follow = False
         self.writing_paused = False
         self.idle_since = 0.0
 
@@ -139,7 +140,10 @@ class WorkerConnection(asyncio.Protocol):
         if exchange is None or self._interim:
             return
         head = read_response_head(self._headers)
-        bodiless = exchange.request.method == b"HEAD" or status in {204, 304}
+        never_has_body = status in {204, 304}
+        # A length all the same: behind the end of this answer there may be bytes that would pass for the next one's.
+        self._body_may_follow = never_has_body and head.content_length not in {None, b"0"}
+        bodiless = exchange.request.method == b"HEAD" or never_has_body
         self._until_close = not bodiless and head.content_length is None and not head.chunked
         exchange.begin_answer(status, self._reason, head, self._pool.front.date())
         if exchange.request.method == b"HEAD":
@@ -154,7 +158,7 @@ class WorkerConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if not self._interim:
-            self._finish(self._parser.should_keep_alive())
+            self._finish(self._parser.should_keep_alive() and not self._body_may_follow)
 
     def _finish(self, reusable: bool) -> None:
         exchange, self._exchange = self._exchange, None

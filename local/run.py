@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
 import sys
 import time
 from contextlib import ExitStack
+from functools import partial
 from types import FrameType
 from typing import Any, NoReturn
 
 from local.azurite import Azurite, port_is_free, usual_port_if_free
 from local.example import CHAT_PATH, Example
-from local.options import STAND_IN_KEY, RunFailed, RunOptions
+from local.health import is_healthy
+from local.options import HIGHEST_PORT, STAND_IN_KEY, RunFailed, RunOptions
 from local.processes import REPOSITORY, Process, ProcessFailed
 from local.screen import complain, greeting, readable, say
 from local.state import State
@@ -23,7 +24,7 @@ HOST_PORT_TAKEN = 3
 READY_SECONDS = 60.0
 # The catalog names the setting even when a model asks for no key, and a setting that is missing would be a fault.
 NO_KEY = "none"
-# The host gives calls in flight ten seconds, then the worker fifteen to end.
+# The host gives calls in flight two seconds, then the worker fifteen to end.
 STOP_SECONDS = 30.0
 
 
@@ -67,14 +68,18 @@ class Run:
         azurite.launch()
         self._keep("azurite", azurite.process)
         model_url = self._options.model_url or self._start_model(environment)
-        azurite.wait_until_ready()
+        try:
+            azurite.wait_until_ready()
+        except ProcessFailed as error:
+            remedy = f"If its data is damaged: delete {self._state.tables}, and `make run` makes it anew."
+            raise RunFailed(f"{error}\n{remedy}") from None
 
         say("Loading the example catalog from apis/ ...")
         example = Example(self._state, self._options, environment)
         example.load(model_url)
 
         say("Starting the Functions host and worker ...")
-        host = self._start_host(environment)
+        host = self._start_host(environment, example.request_id)
         self._wait_for_health()
         self._announce(host, example.working_key(self._options.port))
 
@@ -90,7 +95,8 @@ class Run:
             "MODEL_KEY": self._options.model_key or NO_KEY,
         }
         self._state.write_settings(values)
-        return {**self._state.own_values(), **os.environ, **values, "PYTHONUNBUFFERED": "1"}
+        direct = {name: without_proxy(os.environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")}
+        return {**self._state.own_values(), **os.environ, **values, **direct, "PYTHONUNBUFFERED": "1"}
 
     def _start_model(self, environment: dict[str, str]) -> str:
         command = [sys.executable, "-m", "local.model", "--port", "0", "--key", STAND_IN_KEY]
@@ -98,9 +104,10 @@ class Run:
         model.start()
         return str(json.loads(model.wait_for_line(_is_object, READY_SECONDS))["url"])
 
-    def _start_host(self, environment: dict[str, str]) -> dict[str, Any]:
+    def _start_host(self, environment: dict[str, str], own_request: str) -> dict[str, Any]:
         command = [sys.executable, "-m", "local.host", "--port", str(self._options.port)]
-        host = self._keep("host", Process("Functions host", command, environment, on_line=show))
+        show_line = partial(show, own_request=own_request)
+        host = self._keep("host", Process("Functions host", command, environment, on_line=show_line))
         host.start()
         try:
             ready: dict[str, Any] = json.loads(host.wait_for_line(_is_ready, READY_SECONDS))
@@ -166,23 +173,23 @@ def main() -> int:
     except RunFailed as error:
         complain(error)
         return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # Such as the files of a `sudo make run`, which belong to root.
+        complain(RunFailed(f"{error.filename} cannot be used ({error.strerror}): make it yours, or remove it."))
+        return 1
+
+
+def without_proxy(hosts: str) -> str:
+    """NO_PROXY with this machine in it: a proxy that leads to the world does not lead back to Azurite."""
+    return ",".join([*filter(None, [hosts]), "127.0.0.1", "localhost"])
 
 
 def port_taken(port: int) -> str:
     """One sentence with the remedy."""
-    return f"Port {port} is taken by another program: end that, or choose another port with `make run PORT={port + 1}`."
-
-
-def is_healthy(port: int) -> bool:
-    """Whether the gateway says that calls can be made."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/gateway/health")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    other = port + 1 if port < HIGHEST_PORT else port - 1
+    return f"Port {port} is taken by another program: end that, or choose another port with `make run PORT={other}`."
 
 
 def stop_on_signals() -> None:
@@ -205,9 +212,9 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def show(line: str) -> None:
+def show(line: str, own_request: str) -> None:
     """Print a line of the worker's log, readable."""
-    text = None if _is_ready(line) else readable(line)
+    text = None if _is_ready(line) else readable(line, own_request)
     if text is not None:
         say(text)
 
@@ -217,7 +224,7 @@ def _is_object(line: str) -> bool:
 
 
 def _is_ready(line: str) -> bool:
-    return line.startswith("{") and '"workerPid"' in line
+    return line.startswith('{"url"')
 
 
 if __name__ == "__main__":

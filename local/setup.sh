@@ -21,8 +21,9 @@ is_wanted_python() {
 }
 
 check_python() {
-    local candidate
-    for candidate in "${PYTHON:-python$wanted_python}" ${PYTHON:-python3 python}; do
+    local candidate candidates=("python$wanted_python" python3 python)
+    [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
+    for candidate in "${candidates[@]}"; do
         if is_wanted_python "$candidate"; then
             python="$candidate"
             return
@@ -32,11 +33,15 @@ check_python() {
 }
 
 check_node() {
-    local remedy="install Node $wanted_node or newer with npm (for example from nodejs.org)" version
+    local remedy="install Node $wanted_node or newer with npm (for example from nodejs.org)" version major
     command -v node >/dev/null || give_up "Node was not found, and the local Table Storage needs it: $remedy."
-    version="$(node --version)"
+    version="$(node --version 2>/dev/null)" || version=
     version="${version#v}"
-    [ "${version%%.*}" -ge "$wanted_node" ] || give_up "Node $version is too old for the local Table Storage: $remedy."
+    major="${version%%.*}"
+    case "$major" in
+        '' | *[!0-9]* | ?????*) give_up "The program \`node\` in PATH does not tell its version, as Node would: $remedy." ;;
+    esac
+    [ "$major" -ge "$wanted_node" ] || give_up "Node $version is too old for the local Table Storage: $remedy."
     command -v npm >/dev/null || give_up "npm was not found, and it installs the local Table Storage: $remedy."
 }
 

@@ -28,6 +28,19 @@ async def lifespan():
 
 WebApp.lifespan = lifespan
 
+taken = []
+call_function = WebApp.__call__
+
+
+async def take_note(self, scope, receive, send):
+    """Of every request that reaches the worker's web server, one that no function is called for included."""
+    if scope["type"] == "http":
+        taken.append([scope["method"], scope["raw_path"].decode()])
+    await call_function(self, scope, receive, send)
+
+
+WebApp.__call__ = take_note
+
 
 @app.route(route="diagnostics", methods=["GET"])
 async def diagnostics(req: Request) -> Response:
@@ -41,6 +54,7 @@ async def diagnostics(req: Request) -> Response:
             "directory": os.getcwd(),
             "path": sys.path[0],
             "left": left,
+            "taken": taken,
             "port": req.scope["server"][1],
         }
     )
@@ -96,9 +110,32 @@ async def mirror(req: Request) -> Response:
     return Mirror()
 
 
+class LastWords(Response):
+    async def __call__(self, scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"first", "more_body": True})
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await send({"type": "http.response.body", "body": b"last words"})
+
+
+@app.route(route="endless")
+async def endless(req: Request) -> Response:
+    return LastWords()
+
+
 @app.route(route="blob/{size:int}")
 async def blob(req: Request) -> Response:
     return Response(b"x" * int(req.path_params["size"]))
+
+
+@app.route(route="answer", methods=["POST"])
+async def answer(req: Request) -> Response:
+    wanted = await req.json()
+    response = Response(wanted["body"], wanted.get("status", 200))
+    response.raw_headers = [(name.encode(), value.encode()) for name, value in wanted["headers"]]
+    return response
 
 
 @app.route(route="gate")

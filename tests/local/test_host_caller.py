@@ -80,6 +80,16 @@ def test_connection_is_kept_and_pipelined_requests_come_in_order(host: RunningHo
     assert -1 not in positions
 
 
+def test_many_pipelined_requests_that_the_host_answers_itself(host: RunningHost) -> None:
+    """A thousand that wait behind one call are each answered, in their order."""
+    refused = b"GET /admin HTTP/1.1\r\nHost: x\r\n\r\n" * 1000
+    last = b"GET /items/7 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = raw(host, b"GET /plain HTTP/1.1\r\nHost: x\r\n\r\n" + refused + last)
+    assert answer.count(b"HTTP/1.1 404 ") == 1000
+    assert answer.index(b"from a thread") < answer.index(b" 404 ")
+    assert answer.endswith(b'{"item":"7"}')
+
+
 def test_head_has_the_length_but_no_body(host: RunningHost) -> None:
     """HEAD gets the headers of the answer alone, and the connection goes on."""
     with httpx2.Client(base_url=host.url) as client:
@@ -120,6 +130,16 @@ def test_answer_before_the_body_has_come(host: RunningHost) -> None:
         assert read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 204 ")
         connection.sendall(b"defghij" + b"GET /plain HTTP/1.1\r\nHost: x\r\n\r\n")
         assert read_until(connection, b"thread").startswith(b"HTTP/1.1 200 ")
+
+
+def test_body_that_breaks_after_the_answer(host: RunningHost) -> None:
+    """The answer was whole; what remains is the end of the connection, and no fault of the host's."""
+    with connected(host) as connection:
+        connection.sendall(b"POST /posted HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+        assert read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 204 ")
+        connection.sendall(b"xyz\r\n")
+        assert read_to_end(connection) == b""
+    assert "not in deque" not in host.log.read_text()
 
 
 def test_thousand_callers_at_once(host: RunningHost) -> None:
@@ -173,6 +193,8 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
         pytest.param(b"nonsense\r\n\r\n", 400, id="no HTTP"),
         pytest.param(GET + b"X: " + b"a" * 70_000 + b"\r\n\r\n", 431, id="head too large"),
         pytest.param(GET + b"X: " + b"a" * 500_000, 431, id="header without end"),
+        pytest.param(POST + CHUNKED + b"\r\n1\r\na\r\n0\r\nX: " + b"a" * 500_000, 431, id="trailer without end"),
+        pytest.param(POST + CHUNKED + b"\r\n1;" + b"a" * 500_000, 431, id="chunk extension without end"),
     ],
 )
 def test_ambiguous_requests_are_refused(host: RunningHost, request_bytes: bytes, status: int) -> None:

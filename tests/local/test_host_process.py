@@ -7,12 +7,24 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from .conftest import RunningHost, connected, is_alive, raw, read_to_end, wait_until
+from .conftest import (
+    SAMPLE_APP,
+    RunningHost,
+    connected,
+    is_alive,
+    launch,
+    raw,
+    read_to_end,
+    read_until,
+    wait_until,
+    write_app,
+)
 
 Start = Callable[..., RunningHost]
 
@@ -101,6 +113,23 @@ def accepts(port: int) -> bool:
     return True
 
 
+HURRIED = "\n\nimport gateway.web_extension\n\ngateway.web_extension.GRACEFUL_SHUTDOWN = 0\n"
+
+
+def test_answer_that_does_not_end_may_say_so_when_the_host_stops(tmp_path: Path) -> None:
+    """The worker is stopped while its callers are still connected: an answer it cuts short can have last words."""
+    host = launch(write_app(tmp_path / "app", SAMPLE_APP.read_text() + HURRIED))
+    try:
+        with connected(host) as connection:
+            connection.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+            read_until(connection, b"first")
+            host.process.send_signal(signal.SIGTERM)
+            assert read_to_end(connection).endswith(b"last words\r\n0\r\n\r\n")
+        assert host.process.wait(15) == 0
+    finally:
+        host.stop()
+
+
 def test_second_signal_does_not_wait(start_host: Start) -> None:
     """Whoever presses Ctrl-C twice is not kept waiting for a call that does not end."""
     host = start_host()
@@ -110,7 +139,7 @@ def test_second_signal_does_not_wait(start_host: Start) -> None:
         host.process.send_signal(signal.SIGINT)
         wait_until(lambda: "stopping" in host.log.read_text())
         host.process.send_signal(signal.SIGINT)
-        assert read_to_end(connection) == b""
+        assert read_to_end(connection).startswith(b"HTTP/1.1 502 ")
     assert host.process.wait(5) == 0
     assert not is_alive(host.worker_pid)
 

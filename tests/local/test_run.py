@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from local.azurite import free_port
+from local.run import port_taken
 from tests.local.make_run import MakeRun, clone_into, environment, pid_of, still_alive
 
 
@@ -129,6 +130,33 @@ def test_a_taken_port_is_named_with_the_remedy(tmp_path: Path) -> None:
     assert all(line.startswith("make: ") for line in run.lines[1:])
 
 
+def test_a_file_it_cannot_use_is_named(tmp_path: Path) -> None:
+    """What somebody else has put in the place of its folder is said in a sentence, not in a traceback."""
+    clone = clone_into(tmp_path / "clone")
+    (clone / ".local").touch()
+    run = MakeRun(clone, free_port())
+    assert run.wait() != 0
+    assert run.lines[0] == f"{clone}/.local cannot be used (File exists): make it yours, or remove it."
+    assert all(line.startswith("make: ") for line in run.lines[1:])
+
+
+def test_damaged_data_is_named_with_the_remedy(tmp_path: Path) -> None:
+    """A disk that was full, or a power cut, may leave half a file."""
+    clone = clone_into(tmp_path / "clone")
+    tables = clone / ".local/azurite"
+    tables.mkdir(parents=True)
+    (tables / "__azurite_db_table__.json").write_text('{"filename":')
+    run = MakeRun(clone, free_port())
+    assert run.wait() != 0
+    assert "JSON" in run.output
+    assert f"If its data is damaged: delete {tables}, and `make run` makes it anew." in run.lines
+
+
+def test_the_other_port_it_names_exists() -> None:
+    """Above the highest port there is none."""
+    assert "PORT=65534`" in port_taken(65_535)
+
+
 def test_a_real_model_takes_the_place_of_the_stand_in(running: MakeRun, tmp_path: Path) -> None:
     """MODEL_URL and MODEL_KEY are used: here the other gateway plays the real model, and asks for its own key."""
     model = (
@@ -143,6 +171,19 @@ def test_a_real_model_takes_the_place_of_the_stand_in(running: MakeRun, tmp_path
         assert json.loads(done.stdout)["model"] == "mine"
         assert run.processes["model"] is None
         running.wait_for(lambda line: "POST" in line and "mine" in line, 10)
+    finally:
+        run.make_sure_it_is_gone()
+
+
+def test_a_proxy_is_not_asked_for_what_is_on_this_machine(tmp_path: Path) -> None:
+    """Where a proxy leads to the world, Azurite and the stand-in model are reached without it; here it is dead."""
+    dead = f"http://127.0.0.1:{free_port()}"
+    proxies = tuple(f"{name}={dead}" for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"))
+    run = MakeRun(clone_into(tmp_path / "clone"), free_port(), proxies)
+    try:
+        run.wait_until_greeted()
+        curl = run.printed("With curl:").replace("curl ", "curl --fail --silent ", 1)
+        subprocess.run(["bash", "-c", curl], capture_output=True, check=True, env=environment())
     finally:
         run.make_sure_it_is_gone()
 

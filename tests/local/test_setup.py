@@ -18,7 +18,12 @@ BASH = shutil.which("bash") or "bash"
 
 OLD_NODE = "#!/bin/sh\necho v18.20.4\n"
 NEW_NODE = "#!/bin/sh\necho v22.1.0\n"
+SILENT_NODE = "#!/bin/sh\n"
+FAILING_NODE = "#!/bin/sh\necho v22.1.0\necho 'node: cannot find its library' >&2\nexit 127\n"
+OTHER_NODE = "#!/bin/sh\necho 'Welcome to node, the packet radio'\necho 'press ? for help'\n"
+HUGE_NODE = "#!/bin/sh\necho v99999999999999999999.0.0\n"
 OLD_PYTHON = "#!/bin/sh\necho 3.12\n"
+FAILING_PYTHON = "#!/bin/sh\ncase $1 in -c) echo 3.13;; *) echo the disk is full; exit 9;; esac\n"
 RIGHT_PYTHON = f'#!/bin/sh\nexec {sys.executable} "$@"\n'
 
 
@@ -61,6 +66,15 @@ MISSING = {
         "Node was not found, and the local Table Storage needs it: install Node 20",
     ),
     "an older Node": ({"python3.13": RIGHT_PYTHON, "node": OLD_NODE, "npm": OLD_NODE}, "Node 18.20.4 is too old"),
+    **{
+        case: ({"python3.13": RIGHT_PYTHON, "node": node, "npm": NEW_NODE}, "The program `node` in PATH does not tell")
+        for case, node in {
+            "a Node without a version": SILENT_NODE,
+            "a Node that cannot start": FAILING_NODE,
+            "another program named node": OTHER_NODE,
+            "a Node with a version beyond counting": HUGE_NODE,
+        }.items()
+    },
     "no npm": ({"python3": RIGHT_PYTHON, "node": NEW_NODE}, "npm was not found"),
 }
 
@@ -85,10 +99,17 @@ def test_a_named_python_of_another_version_is_refused(clone: Path) -> None:
     assert said.startswith("Python 3.13 was not found")
 
 
+def test_a_named_python_may_have_a_space_in_its_path(clone: Path) -> None:
+    """PYTHON= is one path, however it is written; what it installs with fails here on purpose."""
+    programs = {"my python": FAILING_PYTHON, "node": NEW_NODE, "npm": NEW_NODE}
+    exit_code, said = run_setup(clone, programs, PYTHON=str(clone.parent / "bin/my python"))
+    assert exit_code == 1
+    assert "the disk is full" in said
+
+
 def test_a_failing_installation_shows_its_output_and_is_tried_again(clone: Path) -> None:
     """What an installer says is hidden while it works and shown when it fails; a half installation is not kept."""
-    failing = "#!/bin/sh\ncase $1 in -c) echo 3.13;; *) echo the disk is full; exit 9;; esac\n"
-    programs = {"python3.13": failing, "node": NEW_NODE, "npm": NEW_NODE}
+    programs = {"python3.13": FAILING_PYTHON, "node": NEW_NODE, "npm": NEW_NODE}
     exit_code, said = run_setup(clone, programs)
     assert exit_code == 1
     assert "the disk is full" in said
