@@ -21,6 +21,8 @@ log = logging.getLogger("gateway")
 # an event stream need not be one.
 HOLD_SECONDS = 1.0
 
+STOPPING = UnavailableError("InternalError", "The gateway is restarting; try again.")
+
 
 def reply_of(error: GatewayError) -> Reply:
     """The one place where an error becomes a response."""
@@ -57,9 +59,8 @@ class GatewayResponse(Response):
             else:
                 await self._send_stream(receive, send, body)
         except asyncio.CancelledError:
-            # The process is stopping.
-            outcome.code = "InternalError"
-            raise
+            # The process is stopping, and this is the last that is done for the call: nobody above waits to hear of it.
+            outcome.code = STOPPING.code
         except Exception:
             # The head is out, so all that is left to do is to break the answer off.
             log.exception("request %s failed while it was answered", self._call.request_id)
@@ -126,8 +127,7 @@ class GatewayResponse(Response):
         except GatewayError as error:
             await events.fail(error)
         except asyncio.CancelledError:
-            await events.fail(UnavailableError("InternalError", "The gateway is restarting; try again."))
-            raise
+            await events.fail(STOPPING)
         except Exception:
             await events.fail(UnavailableError("InternalError"))
             raise
