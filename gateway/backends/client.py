@@ -8,54 +8,68 @@ exception tree and proves that none is left over.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, cast
 
 import httpx2
 
 from gateway.backends.answer import Answer
 from gateway.backends.credentials import TokenSource
-from gateway.backends.target import Header, Target, TransportKey
+from gateway.backends.target import Target, TransportKey
 from gateway.backends.transport import HTTP11Transport
+from gateway.call import Header
 from gateway.errors import CallerError, GatewayError, ProviderError
 
 log = logging.getLogger("gateway.backends")
 
 
 class BackendResponse:
-    """A backend's answer: status and headers are here, the body comes."""
+    """A backend's answer: status and headers are here; iterating gives the body, undecoded, as it arrives.
 
-    __slots__ = ("status", "headers", "_response", "_target")
+    Whoever has one reads it to its end or closes it. It is no generator, because closing one that nobody has begun
+    to read does nothing, and would leave the connection open.
+    """
+
+    __slots__ = ("status", "headers", "_pieces", "_stream", "_target")
 
     def __init__(self, response: httpx2.Response, target: Target) -> None:
         self.status = response.status_code
         self.headers: list[Header] = response.headers.raw
-        self._response = response
+        self._stream = cast(httpx2.AsyncByteStream, response.stream)
+        self._pieces = aiter(self._stream)
         self._target = target
 
     def whole(self) -> bytes | None:
         """The body, if all of it has come already, as small answers do; then there is nothing left to wait for."""
-        stream = self._response.stream
-        return stream.take_whole() if isinstance(stream, Answer) else None
+        return self._stream.take_whole() if isinstance(self._stream, Answer) else None
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """The body, undecoded, as it arrives. Raises ProviderError if it stops before its end."""
-        stream = cast(httpx2.AsyncByteStream, self._response.stream)
+    def __aiter__(self) -> BackendResponse:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next piece. Raises ProviderError if the body stops before its end."""
         try:
-            async for piece in stream:
-                yield piece
-        except httpx2.TimeoutException as error:
-            log.warning("backend %s fell silent in the middle of an answer", self._target.name)
-            raise ProviderError("Timeout", "The backend stopped sending in the middle of its answer.") from error
+            return await anext(self._pieces)
         except httpx2.TransportError as error:
-            log.warning("backend %s broke off its answer: %s", self._target.name, type(error).__name__)
-            raise ProviderError("BackendStreamInterrupted") from error
-        finally:
-            await stream.aclose()
+            await self.aclose()
+            raise self._interruption(error) from error
+        except BaseException:
+            # At the end too: only now does httpx2's transport take its connection back.
+            await self.aclose()
+            raise
+
+    def _interruption(self, error: httpx2.TransportError) -> ProviderError:
+        if isinstance(error, httpx2.TimeoutException):
+            log.warning("backend %s fell silent in the middle of an answer", self._target.name)
+            return ProviderError("Timeout", "The backend stopped sending in the middle of its answer.")
+        log.warning("backend %s broke off its answer: %s", self._target.name, type(error).__name__)
+        return ProviderError("BackendStreamInterrupted")
 
     async def aclose(self) -> None:
         """Give the answer up; a connection with an unread answer is closed, which tells the backend to stop."""
-        await cast(httpx2.AsyncByteStream, self._response.stream).aclose()
+        if isinstance(self._pieces, AsyncGenerator):
+            await self._pieces.aclose()
+        await self._stream.aclose()
 
 
 class BackendClient:
@@ -78,13 +92,18 @@ class BackendClient:
         """Send one request and wait for the head of its answer.
 
         `content` of an unknown `length` (bytes, None if unknown) goes out chunked. Raises ProviderError: 502 if the
-        backend cannot be reached or breaks off, 504 if it takes longer than its `timeouts` allow.
+        backend cannot be reached or breaks off, 504 if it takes longer than its `timeouts` allow; and CallerError if
+        the request cannot be sent as it is.
         """
         request = await self._request(target, method, path, headers, content, length)
+        transport = self._transport(target.transport_key)
         try:
-            response = await self._transport(target.transport_key).handle_async_request(request)
+            response = await transport.handle_async_request(request)
         except httpx2.HTTPError as error:
-            raise _provider_error(error, target) from error
+            # Our own transport's words are safe to log; httpx2's may quote a header, and with it a secret.
+            words = f": {error}" if isinstance(transport, HTTP11Transport) else ""
+            log.warning("backend %s failed: %s%s", target.name, type(error).__name__, words)
+            raise _gateway_error(error) from error
         # The transport reads this at each wait: what follows the first byte has a limit of its own.
         request.extensions["timeout"]["read"] = target.between_chunks_seconds
         return BackendResponse(response, target)
@@ -109,7 +128,7 @@ class BackendClient:
             method,
             target.origin,
             headers=framed,
-            stream=_Upload(content) if isinstance(content, AsyncIterator) else httpx2.ByteStream(content or b""),
+            stream=_body(content, length),
             extensions={"timeout": _timeouts(target), "target": path},
         )
 
@@ -147,13 +166,29 @@ class BackendClient:
 
 
 class _Upload(httpx2.AsyncByteStream):
-    """The caller's body on its way to the backend."""
+    """The caller's body on its way to the backend. Raises CallerError if it is not as long as announced."""
 
-    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+    def __init__(self, pieces: AsyncIterator[bytes], length: int | None) -> None:
         self._pieces = pieces
+        self._length = length
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._pieces
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        sent = 0
+        try:
+            async for piece in self._pieces:
+                sent += len(piece)
+                if self._length is not None and sent > self._length:
+                    break
+                yield piece
+        finally:
+            if isinstance(self._pieces, AsyncGenerator):
+                await self._pieces.aclose()
+        if self._length is not None and sent != self._length:
+            raise CallerError("IncompleteBody", "The body is not as long as its Content-Length says.")
+
+
+def _body(content: bytes | AsyncIterator[bytes] | None, length: int | None) -> httpx2.AsyncByteStream:
+    return _Upload(content, length) if isinstance(content, AsyncIterator) else httpx2.ByteStream(content or b"")
 
 
 def _timeouts(target: Target) -> dict[str, Any]:
@@ -165,9 +200,9 @@ def _timeouts(target: Target) -> dict[str, Any]:
     }
 
 
-def _provider_error(error: httpx2.HTTPError, target: Target) -> GatewayError:
-    log.warning("backend %s failed: %s", target.name, type(error).__name__)
+def _gateway_error(error: httpx2.HTTPError) -> GatewayError:
     if isinstance(error, httpx2.LocalProtocolError):
+        # The credential was checked when the catalog was loaded, so it is something that the caller has sent.
         return CallerError("InvalidHeader")
     if isinstance(error, (httpx2.ConnectTimeout, httpx2.PoolTimeout)):
         return ProviderError("BackendConnectionFailure", "The backend did not accept a connection in time.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-Header = tuple[bytes, bytes]
+from gateway.call import Header
 
 # RFC 9110, section 7.6.1, and the ones that older agents send.
 HOP_BY_HOP = frozenset(
@@ -52,20 +52,25 @@ CALLER_HEADERS = frozenset(
         b"cf-ray",
         b"cf-visitor",
         b"cf-worker",
+        b"cdn-loop",
     }
 )
 
-# Azure's front ends and the Functions host add these. App Service's authentication adds the caller's own tokens.
+# Azure's front ends and the Functions host add these. App Service's authentication adds the caller's own tokens. Other
+# x-ms-* headers are what Azure's clients say to the backend, such as x-ms-version.
 PLATFORM_HEADERS = frozenset(
     {
         b"x-site-deployment-id",
         b"disguised-host",
         b"was-default-hostname",
         b"x-appservice-proto",
+        b"x-ms-auth-token",
         b"x-ms-host",
         b"x-ms-invocation-id",
         b"x-ms-request-id",
         b"x-ms-coldstart",
+        b"x-ms-original-url",
+        b"x-zumo-auth",
         b"max-forwards",
     }
 )
@@ -99,27 +104,43 @@ NEVER_RETURNED = (
         # A challenge is about the gateway's credential, which is not the caller's to mend.
         b"www-authenticate",
         b"authentication-info",
+        b"proxy-authentication-info",
         b"refresh",
         b"server",
         b"via",
         b"x-backend-server",
         b"x-server",
-        b"x-cache",
-        b"x-cache-hits",
+        b"x-runtime",
         b"x-timer",
-        b"x-azure-ref",
-        b"cf-ray",
+        b"x-ms-region",
+        b"x-litellm-model-api-base",
+        b"cache-status",
         b"cf-cache-status",
+        b"cf-ray",
+        b"proxy-status",
+        b"server-timing",
+        b"x-varnish",
         b"x-powered-by",
         b"x-served-by",
         b"alt-svc",
+        b"clear-site-data",
         b"nel",
         b"report-to",
+        b"reporting-endpoints",
         b"strict-transport-security",
         b"x-request-id",
     }
 )
-NEVER_RETURNED_PREFIXES = (b"x-envoy-", b"x-arr-", b"x-functions-", b"x-aspnet")
+NEVER_RETURNED_PREFIXES = (
+    b"x-amz-cf-",
+    b"x-arr-",
+    b"x-aspnet",
+    b"x-azure-",
+    b"x-cache",
+    b"x-envoy-",
+    b"x-functions-",
+    b"x-kong-",
+)
 
 
 def to_backend(headers: Sequence[Header], also_drop: frozenset[bytes]) -> list[Header]:
@@ -132,10 +153,10 @@ def to_backend(headers: Sequence[Header], also_drop: frozenset[bytes]) -> list[H
     ]
 
 
-def to_caller(headers: Iterable[Header]) -> list[Header]:
+def to_caller(headers: Iterable[Header], also_drop: frozenset[bytes]) -> list[Header]:
     """The backend's headers as the caller may see them, in lower case. Addresses in them are for `locations.py`."""
     lowered = [(name.lower(), value) for name, value in headers]
-    dropped = _named_in_connection(lowered)
+    dropped = also_drop | _named_in_connection(lowered)
     return [
         (name, value)
         for name, value in lowered

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
-from gateway.backends.headers import Header
+from gateway.call import Header
 
 LINK_TARGET = re.compile(r"<([^>]*)>")
 
@@ -27,7 +27,9 @@ def rewrite_addresses(headers: list[Header], backend_url: str, api_path: str) ->
 def rewrite_links(value: str, backend_url: str, api_path: str) -> str | None:
     """The `Link` to return (RFC 8288: addresses between angle brackets, such as those of other pages), or None."""
     targets = {target: rewrite_location(target, backend_url, api_path) for target in LINK_TARGET.findall(value)}
-    if None in targets.values():
+    # A link's parameters may have addresses too (`anchor`).
+    parameters = LINK_TARGET.sub("", value).lower()
+    if None in targets.values() or f"//{urlsplit(backend_url).hostname}" in parameters:
         return None
     return LINK_TARGET.sub(lambda found: f"<{targets[found[1]]}>", value)
 

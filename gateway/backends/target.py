@@ -8,10 +8,9 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 
+from gateway.call import Header
 from gateway.catalog.models import BackendSettings, HeaderCredentials, ManagedIdentityCredentials, QueryCredentials
 from gateway.catalog.snapshot import ResolvedBackend
-
-Header = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)

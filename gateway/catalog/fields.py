@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import httpx2
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
@@ -23,9 +22,26 @@ TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 FRAMING_HEADERS = frozenset(
     {"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect", "keep-alive"}
 )
+# A subscription key in one of these would be taken for what clients, proxies and the platform mean by it, would not
+# arrive, or would be logged by others as nothing secret.
+MEANING_HEADERS = frozenset(
+    {
+        *("accept", "age", "allow", "baggage", "cache-control", "client-ip", "cookie", "cookie2", "date"),
+        *("disguised-host", "etag", "forwarded", "from", "idempotency-key", "last-event-id", "max-forwards", "origin"),
+        *("pragma", "prefer", "priority", "range", "referer", "request-id", "traceparent", "tracestate"),
+        *("true-client-ip", "user-agent", "via", "warning", "x-client-ip", "x-client-port", "x-correlation-id"),
+        *("x-http-method-override", "x-real-ip", "x-request-id", "was-default-hostname"),
+    }
+)
+MEANING_PREFIXES = (
+    *("accept-", "access-control-", "cf-", "content-", "if-", "proxy-", "sec-", "x-appservice-", "x-arr-"),
+    *("x-azure-", "x-envoy-", "x-fd-", "x-forwarded-", "x-functions-", "x-ms-", "x-original-", "x-site-"),
+    *("x-stainless-", "x-waws-"),
+)
 QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]+")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# The last range is no text at all: halves of characters, which JSON's escapes can write and no table can hold.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 # RFC 3986, sections 3.2 and 3.3, without user information: what may stand after `http://`.
 URL_REST = re.compile(
     r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(:[0-9]{1,5})?(/([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?"
@@ -69,22 +85,18 @@ def check_url(text: str) -> str:
         raise ValueError("must not contain a query or a fragment")
     if URL_REST.fullmatch(rest) is None or any(part in (".", "..") for part in rest.split("/")):
         raise ValueError("must be an absolute URL without spaces or other characters that URLs cannot hold")
-    _check_port(text)
-    try:
-        httpx2.URL(text)
-    except httpx2.InvalidURL as error:
-        # What the client cannot call, such as 256.1.1.1, must not get into the catalog.
-        raise ValueError("must name a port from 1 to 65535, and a valid host") from error
+    if not _is_callable(text):
+        raise ValueError("must name a port from 1 to 65535, and a valid host")
     return text
 
 
-def _check_port(url: str) -> None:
+def _is_callable(url: str) -> bool:
+    """What the client itself refuses, such as 256.1.1.1, must not get into the catalog."""
     try:
-        valid = urlsplit(url).port != 0
-    except ValueError as error:
-        raise ValueError("must name a port from 1 to 65535, and a valid host") from error
-    if not valid:
-        raise ValueError("must name a port from 1 to 65535, and a valid host")
+        port = httpx2.URL(url).port
+    except httpx2.InvalidURL:
+        return False
+    return port is None or 0 < port < 65_536
 
 
 def check_line(text: str) -> str:
@@ -138,6 +150,14 @@ def check_header_name(text: str) -> str:
         raise ValueError("must be a header name: letters, digits and hyphens")
     if text.lower() in FRAMING_HEADERS:
         raise ValueError(f'must not be "{text}", which HTTP itself uses')
+    return text
+
+
+def check_key_header(text: str) -> str:
+    """The name of a header in which callers put their subscription key."""
+    name = check_header_name(text).lower()
+    if name in MEANING_HEADERS or name.startswith(MEANING_PREFIXES):
+        raise ValueError(f'must not be "{text}", which has a meaning of its own; choose one such as "X-Team-Key"')
     return text
 
 
@@ -196,6 +216,7 @@ Lines = Annotated[str, AfterValidator(check_lines)]
 ApiPath = Annotated[str, StringConstraints(max_length=400), AfterValidator(check_path)]
 Url = Annotated[str, StringConstraints(max_length=2_000), AfterValidator(check_url)]
 HeaderName = Annotated[str, StringConstraints(max_length=200), AfterValidator(check_header_name)]
+KeyHeaderName = Annotated[str, StringConstraints(max_length=200), AfterValidator(check_key_header)]
 QueryName = Annotated[str, StringConstraints(max_length=200), AfterValidator(check_query_name)]
 CredentialText = Annotated[str, AfterValidator(check_credential)]
 SecretText = Annotated[str, AfterValidator(check_secret_text)]

@@ -44,7 +44,11 @@ class Forward:
             response = await self._send(call)
         finally:
             call.backend_seconds += time.perf_counter() - started
-        return await self._reply(call, response)
+        try:
+            return self._reply(call, response)
+        except BaseException:
+            await response.aclose()
+            raise
 
     async def _send(self, call: Call) -> BackendResponse:
         assert call.operation is not None
@@ -69,17 +73,16 @@ class Forward:
             return b""
         return b"&".join(part for part in query.split(b"&") if _parameter_name(part) not in self._dropped_queries)
 
-    async def _reply(self, call: Call, response: BackendResponse) -> Reply:
-        headers = rewrite_addresses(to_caller(response.headers), self._target.url, self._api_path)
+    def _reply(self, call: Call, response: BackendResponse) -> Reply:
+        headers = to_caller(response.headers, self._dropped_headers)
+        headers = rewrite_addresses(headers, self._target.url, self._api_path)
         if response.status > 599:
-            await response.aclose()
             raise ProviderError("BackendInvalidResponse", "The backend answered with a status that HTTP does not have.")
         if self._is_openai and response.status < 300 and _is_html(headers):
-            await response.aclose()
             raise ProviderError(
                 "BackendInvalidResponse", "The backend answered with a web page; the API's backend URL may be wrong."
             )
-        reply = Reply(response.status, headers, _timed(call, response))
+        reply = Reply(response.status, headers, _TimedBody(call, response))
         if not reply.is_event_stream and (whole := response.whole()) is not None:
             reply.body = whole
         return reply
@@ -103,10 +106,24 @@ def _is_html(headers: list[Header]) -> bool:
     return any(name == b"content-type" and value.lower().startswith(b"text/html") for name, value in headers)
 
 
-async def _timed(call: Call, response: BackendResponse) -> AsyncIterator[bytes]:
+class _TimedBody:
     """The body, with the time spent waiting for it put to the backend's account."""
-    waiting = time.perf_counter()
-    async for piece in response.pieces():
-        call.backend_seconds += time.perf_counter() - waiting
-        yield piece
+
+    __slots__ = ("_call", "_response")
+
+    def __init__(self, call: Call, response: BackendResponse) -> None:
+        self._call = call
+        self._response = response
+
+    def __aiter__(self) -> _TimedBody:
+        return self
+
+    async def __anext__(self) -> bytes:
         waiting = time.perf_counter()
+        try:
+            return await anext(self._response)
+        finally:
+            self._call.backend_seconds += time.perf_counter() - waiting
+
+    async def aclose(self) -> None:
+        await self._response.aclose()

@@ -164,7 +164,7 @@ async def test_a_call_goes_through_the_environments_proxy(monkeypatch: pytest.Mo
         client = BackendClient(NoTokens(), 10)
         backend = target(url="http://models.invalid/v1", trustEnvironment=True)
         response = await client.send(backend, "GET", b"/v1/models", [], None, None)
-        body = b"".join([piece async for piece in response.pieces()])
+        body = b"".join([piece async for piece in response])
         await client.aclose()
     assert body == b"http://models.invalid/v1/models"
 

@@ -61,7 +61,14 @@ def test_every_header_with_an_address(name: str) -> None:
     assert got == [*([] if expected is None else [(name.encode(), expected.encode())]), (b"x-kept", b"1")]
 
 
-def test_links_with_one_that_has_no_address_outside() -> None:
+@pytest.mark.parametrize(
+    "links",
+    [
+        '<http://10.0.0.5:8000/v1/a>; rel="next", <http://10.0.0.5:8000/admin>; rel="up"',
+        '</v1/a>; rel="next"; anchor="http://10.0.0.5:8000/v1/b"',
+    ],
+    ids=["a target", "a parameter"],
+)
+def test_links_with_one_that_has_no_address_outside(links: str) -> None:
     """Half a list of links would say something else, so all of it goes."""
-    links = '<http://10.0.0.5:8000/v1/a>; rel="next", <http://10.0.0.5:8000/admin>; rel="up"'
     assert rewrite_addresses([(b"link", links.encode())], BACKEND, "openai") == []

@@ -25,6 +25,7 @@ GOOD: list[tuple[Callable[[str], str], list[str]]] = [
         ],
     ),
     (fields.check_header_name, ["Authorization", "api-key", "x_y.z", "X-Forwarded-For"]),
+    (fields.check_key_header, ["X-Team-Key", "Authorization", "api-key", "Ocp-Apim-Subscription-Key", "token"]),
     (fields.check_query_name, ["key", "api-key", "a.b~c_d"]),
     (fields.check_scope, ["/apis", "/apis/openai", "/products/starter"]),
     (fields.check_secret_text, ["x", "sk-1", "two words", "é", "{{x"]),
@@ -66,6 +67,9 @@ BAD: list[tuple[Callable[[str], str], list[str]]] = [
         ],
     ),
     (fields.check_header_name, ["", "a b", "a:", "é", "a\nb", "Host", "content-length", "Transfer-Encoding"]),
+    (fields.check_key_header, ["", "a b", "Host", "Connection", "Content-Type", "Content-Length", "Cookie", "Accept"]),
+    (fields.check_key_header, ["Transfer-Encoding", "User-Agent", "X-Request-Id", "x-ms-invocation-id", "traceparent"]),
+    (fields.check_key_header, ["Accept-Encoding", "X-Forwarded-For", "x-functions-key", "Range", "If-None-Match"]),
     (fields.check_query_name, ["", "a b", "a=b", "a&b", "é", "a[]"]),
     (fields.check_scope, ["", "/", "apis", "/apis/", "/apis/A", "/apis/a/b", "/products", "/users/a", "/apis/a\n"]),
     (fields.check_secret_text, ["", " x", "x ", "a\nb", "a\rb", "a\x00b", "x\n", "\u4e2d"]),
@@ -134,3 +138,19 @@ def test_moments_are_written_so_that_they_are_read_back(moment: datetime) -> Non
     written = fields.write_moment(moment)
     assert written.endswith("Z")
     assert fields.parse_moment(written) == moment
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://256.1.1.1/v1",
+        "http://[:::]/v1",
+        "http://[1.2.3.4]/v1",
+        "http://a.example:0/v1",
+        "https://a.example:65536",
+    ],
+)
+def test_urls_that_the_client_cannot_call(url: str) -> None:
+    """They look like URLs; the refusal says which part to mend."""
+    with pytest.raises(ValueError, match="must name a port from 1 to 65535, and a valid host"):
+        fields.check_url(url)

@@ -93,7 +93,7 @@ async def _get(client: BackendClient, target: Target, below: str) -> Answer:
 async def _body(response: BackendResponse) -> bytes:
     body = bytearray()
     try:
-        async for piece in response.pieces():
+        async for piece in response:
             body += piece
             if len(body) > LARGEST_ANSWER_BYTES:
                 break
