@@ -16,6 +16,7 @@ FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 
 
 DEVELOPMENT_STORAGE = re.compile(r"UseDevelopmentStorage=true;?", re.IGNORECASE)
+ACCOUNT_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/\S*)?", re.IGNORECASE)
 TABLES_FORMS = (
     'must be a Table Storage connection string with AccountName and AccountKey, "UseDevelopmentStorage=true", '
     "or the URL of an account such as https://NAME.table.core.windows.net"
@@ -27,12 +28,15 @@ def _setting(name: str, default: Any, parse: Callable[[str], Any], text: str, *,
 
 
 def _tables(text: str) -> str:
-    if DEVELOPMENT_STORAGE.fullmatch(text) or (text.lower().startswith("https://") and len(text) > len("https://")):
+    if DEVELOPMENT_STORAGE.fullmatch(text) or ACCOUNT_URL.fullmatch(text):
         return text
-    parts = dict(part.strip().split("=", 1) for part in text.split(";") if "=" in part)
-    if parts.get("AccountName") and parts.get("AccountKey"):
-        _check_account_key(parts["AccountKey"])
-    elif not parts.get("SharedAccessSignature"):
+    pairs = [part.strip().partition("=") for part in text.split(";") if part.strip()]
+    parts = {name.lower(): value for name, _, value in pairs}
+    if not all(parts.values()):
+        raise ValueError(TABLES_FORMS)
+    if "accountname" in parts and "accountkey" in parts:
+        _check_account_key(parts["accountkey"])
+    elif "tableendpoint" not in parts or "sharedaccesssignature" not in parts:
         raise ValueError(TABLES_FORMS)
     return text
 

@@ -107,7 +107,7 @@ def test_a_broken_document_is_named_and_the_others_are_listed(tmp_path: Path, az
     listed = run("products", "list", folder=tmp_path, tables=azurite)
     assert listed.returncode == 0
     assert "whole" in listed.stdout
-    assert listed.stderr.startswith("left out: Product spoilt: ")
+    assert listed.stderr.startswith("left out: row Product:spoilt: ")
     assert run("products", "delete", "spoilt", "--yes", folder=tmp_path, tables=azurite).returncode == 0
 
 

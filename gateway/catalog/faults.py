@@ -66,6 +66,7 @@ SENTENCES: Mapping[str, Callable[[Any, Mapping[str, Any]], str]] = MappingProxyT
         "missing": lambda _, __: "is required",
         "value_error": lambda _, context: str(context["error"]),
         "string_type": _text,
+        "string_unicode": lambda _, __: "must be text of whole characters, and has half of one",
         "string_too_long": lambda _, context: f"must be at most {context['max_length']} characters",
         "int_type": lambda _, __: "must be a whole number",
         "int_from_float": lambda _, __: "must be a whole number",

@@ -18,6 +18,7 @@ from gateway.catalog.fields import (
     ByteCount,
     CredentialText,
     HeaderName,
+    KeyHeaderName,
     Line,
     Lines,
     Moment,
@@ -178,7 +179,7 @@ def _backend_tag(value: Any) -> str:
 class SubscriptionKeyParameterNames(Model):
     """Where callers of one API put their key, in place of API Management's usual names."""
 
-    header: HeaderName | None = None
+    header: KeyHeaderName | None = None
     query: QueryName | None = None
 
     @model_validator(mode="after")

@@ -88,8 +88,9 @@ def write_values(values: Sequence[Any]) -> str:
 def _try_json(text: str) -> Any:
     # JSON writes characters beyond 16 bits as two escapes, which YAML's escapes do not allow.
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
-    except (json.JSONDecodeError, RecursionError):
+        # NaN is read here and refused by the model, which knows the field.
+        return json.loads(text, object_pairs_hook=_object)
+    except (ValueError, RecursionError):
         return None
 
 
@@ -100,10 +101,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise YamlFault(f'has the key "{key}" twice')
         found[key] = value
     return found
-
-
-def _no_constant(name: str) -> Any:
-    raise YamlFault(f"has the number {name}; numbers must be finite")
 
 
 def _check_events(events: Iterator[yaml.Event]) -> None:

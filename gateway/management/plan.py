@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from gateway.catalog.loading import LoadFault, validate, where
 from gateway.catalog.models import Document, Kind, NamedValue, StoredNamedValue, Subscription
 from gateway.catalog.secrets import SecretBox, SecretFault, seal
 from gateway.catalog.validation import check_catalog
-from gateway.errors import Fault
+from gateway.errors import CatalogError, Fault
 from gateway.management.subscription_documents import changed_record, to_document
 from gateway.storage.catalog import to_entity
 from gateway.storage.limits import EntityTooLarge
@@ -20,17 +21,44 @@ Key = tuple[Kind, str]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is stored at one moment. `broken` are rows that cannot be read."""
+    """What is stored at one moment. `broken` are rows that cannot be read, `strange` those of no kind we know."""
 
     revision: int
     documents: Mapping[Key, Document]
-    broken: Mapping[Key, LoadFault]
+    subscription_documents: Mapping[Key, Document]
     subscriptions: Mapping[str, SubscriptionRecord]
+    broken: Mapping[Key, LoadFault]
+    strange: Sequence[LoadFault]
+
+    @classmethod
+    def of(
+        cls, revision: int, found: Sequence[Document | LoadFault], records: Sequence[SubscriptionRecord | LoadFault]
+    ) -> Self:
+        """Told apart by what can be read."""
+        subscriptions = [_document_of(record) for record in records if isinstance(record, SubscriptionRecord)]
+        unread = [each for each in (*found, *records, *subscriptions) if isinstance(each, LoadFault)]
+        return cls(
+            revision=revision,
+            documents={(each.kind, each.name): each for each in found if not isinstance(each, LoadFault)},
+            subscription_documents={
+                (each.kind, each.name): each for each in subscriptions if not isinstance(each, LoadFault)
+            },
+            subscriptions={each.name: each for each in records if isinstance(each, SubscriptionRecord)},
+            broken={(each.kind, each.name): each for each in unread if each.kind is not None},
+            strange=[each for each in unread if each.kind is None],
+        )
 
     def everything(self) -> dict[Key, Document]:
         """The catalog with the subscriptions, which are stored elsewhere."""
-        records = self.subscriptions.values()
-        return {**self.documents, **{("Subscription", record.name): to_document(record) for record in records}}
+        return {**self.documents, **self.subscription_documents}
+
+
+def _document_of(record: SubscriptionRecord) -> Subscription | LoadFault:
+    # What lets nobody in or out, such as a display name of two lines, is no matter to a record.
+    try:
+        return to_document(record)
+    except CatalogError as error:
+        return LoadFault("Subscription", record.name, error.faults)
 
 
 @dataclass(slots=True)
@@ -85,12 +113,12 @@ def _place(document: Document, before: Mapping[Key, Document], stored: Stored, s
 def _place_subscription(document: Subscription, stored: Stored, plan: Plan) -> bool:
     if document.name == MASTER and document.scope != "/apis":
         plan.faults.append(Fault(f"Subscription {MASTER}: scope", 'must be "/apis": it is the built-in all-access one'))
-    if (document.kind, document.name) in stored.broken:
+    record = stored.subscriptions.get(document.name)
+    if record is None and (document.kind, document.name) in stored.broken:
         # Its keys are in the broken row. Whether they shall live is not for a file to say.
         remedy = f"delete it (`subscriptions delete {document.name}`) and apply again: it gets new keys"
         plan.faults.append(Fault(where(document.kind, document.name), f"its stored row cannot be read; {remedy}"))
         return False
-    record = stored.subscriptions.get(document.name)
     if record is None:
         plan.new_subscriptions.append(document)
         return True

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import get_args
 
 from gateway.catalog import keys
-from gateway.catalog.loading import LoadFault, validate, where
+from gateway.catalog.loading import validate, where
 from gateway.catalog.models import (
     MODELS,
     Document,
@@ -122,9 +122,10 @@ class CatalogService:
     async def export(self) -> list[Document]:
         """The whole catalog, for `apply` to read back. No secret and no key is in it."""
         stored = await self._stored()
-        if stored.broken:
+        unread = [fault for broken in (*stored.broken.values(), *stored.strange) for fault in broken.faults]
+        if unread:
             # An incomplete export that looks complete is worse than none.
-            raise CatalogError([fault for broken in stored.broken.values() for fault in broken.faults])
+            raise CatalogError([*unread, Fault("", "nothing is exported; mend or delete what cannot be read first")])
         built_in = to_document(BUILT_IN)
         documents = [document for document in _in_order(stored.everything()) if document != built_in]
         return [_public(document) for document in documents]
@@ -256,15 +257,8 @@ class CatalogService:
             raise CatalogError([Fault(where(kind, name), problem)])
 
     async def _stored(self) -> Stored:
-        revision, documents = await self._catalog.load()
-        subscriptions = await self._subscriptions.list()
-        broken = [each for each in (*documents, *subscriptions) if isinstance(each, LoadFault)]
-        return Stored(
-            revision=revision,
-            documents={(each.kind, each.name): each for each in documents if not isinstance(each, LoadFault)},
-            broken={(each.kind, each.name): each for each in broken if each.kind is not None},
-            subscriptions={each.name: each for each in subscriptions if not isinstance(each, LoadFault)},
-        )
+        revision, found = await self._catalog.load()
+        return Stored.of(revision, found, await self._subscriptions.list())
 
 
 async def _again_on_conflict[Result](work: Callable[[], Awaitable[Result]]) -> Result:

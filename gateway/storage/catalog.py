@@ -122,24 +122,26 @@ def to_entity(document: Document) -> dict[str, Any]:
 
 def _document(row: Row) -> Document | LoadFault:
     """What a row holds. Rows can be changed by hand, so nothing about them is taken for granted."""
-    kind, name = _key(str(row.values["RowKey"]))
-    called = where(kind, name) if kind else f"row {name}"
+    key = str(row.values["RowKey"])
+    kind, name = _key(key)
+    # The row's own key, for it has to be found in the table, and what it holds may have no name.
+    called = f"row {key}"
     try:
-        document = _read(row)
+        document = _read(row, called)
         if (document.kind, document.name) != (kind, name):
             raise CatalogError([Fault(called, f"holds {where(document.kind, document.name)} instead")])
     except CatalogError as error:
-        return LoadFault(kind, name, tuple(Fault(fault.where or called, fault.problem) for fault in error.faults))
+        return LoadFault(kind, name, error.faults)
     except (KeyError, ValueError, RecursionError) as error:
         return LoadFault(kind, name, (Fault(called, f"the stored document is not JSON ({type(error).__name__})"),))
     return document
 
 
-def _read(row: Row) -> Document:
+def _read(row: Row, called: str) -> Document:
     value = json.loads(join_text(DOCUMENT, row.values))
     if isinstance(value, dict) and value.get("kind") == NamedValue.kind:
-        return validate(StoredNamedValue, {name: each for name, each in value.items() if name != "kind"})
-    return from_json(value)
+        return validate(StoredNamedValue, {name: each for name, each in value.items() if name != "kind"}, called)
+    return from_json(value, called)
 
 
 def _key(key: str) -> tuple[Kind | None, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, cast, get_args
@@ -25,6 +25,7 @@ log = logging.getLogger("gateway.storage")
 
 PARTITION = "subscription"
 DIGEST = re.compile(r"[0-9a-f]{64}")
+DIGEST_COLUMNS = ("primaryDigest", "secondaryDigest")
 MASTER = "master"
 ATTEMPTS = 5
 
@@ -91,13 +92,12 @@ class SubscriptionStore:
         # Index first: a key must not be given out that cannot be found.
         for slot in get_args(Slot):
             await self._add_key(record.digest(slot), record.name)
-        await self._records.put(Put(_to_entity(record), new=True))
-
-    async def put(self, record: SubscriptionRecord) -> None:
-        """Store a subscription as it is given, new or not."""
-        for slot in get_args(Slot):
-            await self._add_key(record.digest(slot), record.name)
-        await self._records.put(Put(_to_entity(record)))
+        try:
+            await self._records.put(Put(_to_entity(record), new=True))
+        except Conflict:
+            for slot in get_args(Slot):
+                await self._remove_key(record.digest(slot))
+            raise
 
     async def change(
         self, name: str, change: Callable[[SubscriptionRecord], SubscriptionRecord]
@@ -118,33 +118,45 @@ class SubscriptionStore:
     async def set_key(self, name: str, slot: Slot, digest: str) -> SubscriptionRecord | None:
         """Put another key into a slot. The old one is dead when this returns. None if there is no such subscription."""
         await self._add_key(digest, name)
-        old = ""
+        # More than one if somebody else regenerates it too.
+        replaced: set[str] = set()
 
         def exchange(record: SubscriptionRecord) -> SubscriptionRecord:
-            nonlocal old
-            old = record.digest(slot)
+            replaced.add(record.digest(slot))
             return record.with_digest(slot, digest)
 
-        changed = await self.change(name, exchange)
-        await self._remove_key(old if changed else digest)
+        changed: SubscriptionRecord | None = None
+        try:
+            changed = await self.change(name, exchange)
+        except CatalogError:
+            await self._remove_key(digest)
+            raise
+        # The new one may be among them: a write whose answer was lost is tried again.
+        for each in replaced - {digest} if changed else {digest}:
+            await self._remove_key(each)
         return changed
 
     async def delete(self, name: str) -> bool:
-        """Remove a subscription; False if there is none. Raises CatalogError for the built-in one."""
-        if name == MASTER:
-            raise CatalogError([Fault(f"Subscription {name}", "is built in and cannot be deleted; suspend it instead")])
+        """Remove a subscription; False if there is none.
+
+        Raises CatalogError for the built-in one, which is as it was at first when its broken row is removed.
+        """
         try:
             row = await self._records.get(PARTITION, encode_key(name))
         except NotFound:
+            row = None
+        if name == MASTER and (row is None or not _problems(row)):
+            raise CatalogError([Fault(f"Subscription {name}", "is built in and cannot be deleted; suspend it instead")])
+        if row is None:
             return False
-        # The record goes first: without it the keys are dead.
-        await self._records.delete(PARTITION, encode_key(name))
-        digests = [_text(row.values, column) for column in ("primaryDigest", "secondaryDigest")]
+        digests = [_text(row.values, column) for column in DIGEST_COLUMNS]
         if not all(DIGEST.fullmatch(digest) for digest in digests):
             # Somebody broke the row, and only the whole index knows which keys were its own.
             digests = await self._keys.row_keys(subscription=name)
+        # The record goes last: should this be cut short, it can be deleted again, and no row of the index stays behind.
         for digest in digests:
             await self._remove_key(digest)
+        await self._records.delete(PARTITION, encode_key(name))
         return True
 
     async def find(self, digest: str) -> tuple[SubscriptionRecord, Slot] | None:
@@ -201,19 +213,7 @@ def _from_row(row: Row) -> SubscriptionRecord:
     """A stored subscription; raise CatalogError if somebody broke it, for a guess might let someone in."""
     name = str(row.values["RowKey"])
     columns = row.values
-    problems = [
-        f"{column} is {columns.get(column)!r}"
-        for column, allowed in (("scopeKind", get_args(ScopeKind)), ("state", get_args(SubscriptionState)))
-        if columns.get(column) not in allowed
-    ]
-    if columns.get("scopeKind") in ("api", "product") and not _text(columns, "scopeName"):
-        problems.append("scopeName is missing")
-    moments: dict[str, datetime | None] = {}
-    for column in ("startDate", "expirationDate"):
-        try:
-            moments[column] = parse_moment(columns[column]) if column in columns else None
-        except ValueError as error:
-            problems.append(f"{column} {error}")
+    problems = _problems(row)
     if problems:
         raise CatalogError([Fault(f"Subscription {name}", f"its stored {problem}") for problem in problems])
     return SubscriptionRecord(
@@ -222,11 +222,34 @@ def _from_row(row: Row) -> SubscriptionRecord:
         scope_kind=cast(ScopeKind, columns["scopeKind"]),
         scope_name=_text(columns, "scopeName") or None,
         state=cast(SubscriptionState, columns["state"]),
-        start=moments["startDate"],
-        expiration=moments["expirationDate"],
+        start=_moment(columns, "startDate"),
+        expiration=_moment(columns, "expirationDate"),
         primary_digest=_text(columns, "primaryDigest"),
         secondary_digest=_text(columns, "secondaryDigest"),
     )
+
+
+def _problems(row: Row) -> Sequence[str]:
+    columns = row.values
+    problems = [
+        f"{column} is {columns.get(column)!r}"
+        for column, allowed in (("scopeKind", get_args(ScopeKind)), ("state", get_args(SubscriptionState)))
+        if columns.get(column) not in allowed
+    ]
+    if columns.get("scopeKind") in ("api", "product") and not _text(columns, "scopeName"):
+        problems.append("scopeName is missing")
+    for column in ("startDate", "expirationDate"):
+        try:
+            _moment(columns, column)
+        except ValueError as error:
+            problems.append(f"{column} {error}")
+    # What stands there is not repeated: somebody may have put a key there.
+    wrong = (column for column in DIGEST_COLUMNS if column in columns and not DIGEST.fullmatch(_text(columns, column)))
+    return [*problems, *(f"{column} is no SHA-256 in hex" for column in wrong)]
+
+
+def _moment(columns: Any, name: str) -> datetime | None:
+    return parse_moment(columns[name]) if name in columns else None
 
 
 def _text(columns: Any, name: str) -> str:

@@ -117,6 +117,11 @@ def test_every_fault_of_every_document_is_found_in_one_go() -> None:
         (api(products="starter"), "Api a: products: must be a list"),
         (api(products=["p", "p"]), "Api a: products: must not name p more than once"),
         (
+            api(subscriptionKeyParameterNames={"header": "Cookie"}),
+            'Api a: subscriptionKeyParameterNames.header: must not be "Cookie", which has a meaning of its own; '
+            'choose one such as "X-Team-Key"',
+        ),
+        (
             api(subscriptionKeyParameterNames={}),
             "Api a: subscriptionKeyParameterNames: must have header, query or both",
         ),

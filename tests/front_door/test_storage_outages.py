@@ -74,6 +74,6 @@ def test_a_document_broken_by_hand(own: System) -> None:
     asyncio.run(break_it())
     own.apply("{kind: Product, name: another}")
     wait_until(
-        lambda: chat(own, own.keys["team"]).status_code == 200 and any("Api openai" in line for line in own.lines)
+        lambda: chat(own, own.keys["team"]).status_code == 200 and any("row Api:openai" in line for line in own.lines)
     )
     assert chat(own, own.keys["team"]).status_code == 200

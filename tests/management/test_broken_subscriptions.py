@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.catalog.keys import digest
 from gateway.errors import CatalogError
 from gateway.management.service import DocumentNotFound
 from gateway.storage.tables import Put
@@ -22,7 +23,46 @@ async def test_an_export_is_refused(broken: Operator) -> None:
     """Without it the export would look complete."""
     with pytest.raises(CatalogError) as refused:
         await broken.service.export()
-    assert refusals(refused) == ["Subscription team: its stored state is 'paused'"]
+    assert refusals(refused) == [
+        "Subscription team: its stored state is 'paused'",
+        "nothing is exported; mend or delete what cannot be read first",
+    ]
+
+
+async def test_a_row_of_no_known_kind_refuses_an_export_too(operator: Operator) -> None:
+    """It may be of a later version; the rest of the catalog can be worked with."""
+    await operator.apply()
+    await operator.tables.table("gatewaycatalog").put(
+        Put({"PartitionKey": "catalog", "RowKey": "Team:a", "document00": '{"kind": "Team", "name": "a"}'})
+    )
+    with pytest.raises(CatalogError, match='row Team:a: unknown kind "Team"'):
+        await operator.service.export()
+    assert (await operator.apply()).updated == ()
+
+
+async def test_a_row_that_is_no_document_stops_nobody(operator: Operator) -> None:
+    """What nobody could have written, such as a display name of two lines; applying the document mends it."""
+    keys = (await operator.apply()).keys["team"]
+    table = operator.tables.table("gatewaysubscriptions")
+    await table.put(Put({**(await table.get("subscription", "team")).values, "displayName": "two\nlines"}))
+    with pytest.raises(CatalogError, match="Subscription team: displayName: must not contain line breaks"):
+        await operator.service.export()
+    assert [each.name for each in await operator.service.list("Product")] == ["gold", "starter"]
+    assert await operator.subscriptions.find(digest(keys.primary)) is not None
+    assert (await operator.apply()).updated == ("Subscription team",)
+    assert await operator.subscriptions.find(digest(keys.primary)) is not None
+    assert len(await operator.service.export()) == 6
+
+
+async def test_the_built_in_one_can_be_mended_by_deleting_it(operator: Operator) -> None:
+    """Then it is as it was at first."""
+    await operator.service.regenerate_key("master", "primary")
+    table = operator.tables.table("gatewaysubscriptions")
+    await table.put(Put({**(await table.get("subscription", "master")).values, "scopeKind": "everything"}))
+    with pytest.raises(CatalogError, match="subscriptions delete master"):
+        await operator.apply("{kind: Subscription, name: master, scope: /apis}")
+    await operator.service.delete("Subscription", "master")
+    assert [each.name for each in await operator.service.list("Subscription")] == ["master"]
 
 
 async def test_it_is_left_out_of_lists_but_shown_for_what_it_is(broken: Operator) -> None:

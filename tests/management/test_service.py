@@ -112,7 +112,7 @@ async def test_a_document_broken_by_hand_takes_nothing_down(operator: Operator) 
     await break_row(operator, "Api:openai")
     assert any(isinstance(each, LoadFault) for each in (await operator.catalog.load())[1])
     kept, faults = await operator.snapshot(before)
-    assert faults == ["Api openai: the stored document is not JSON (JSONDecodeError)"]
+    assert faults == ["row Api:openai: the stored document is not JSON (JSONDecodeError)"]
     assert kept.apis["openai"] == before.apis["openai"]
     assert dict((await operator.snapshot())[0].apis) == {}
 
@@ -122,7 +122,7 @@ async def test_a_document_broken_by_hand_can_be_mended_or_deleted(operator: Oper
     await operator.apply()
     await break_row(operator, "Backend:model")
     for call in (operator.service.export(), operator.service.show("Backend", "model")):
-        with pytest.raises(CatalogError, match="Backend model: the stored document is not JSON"):
+        with pytest.raises(CatalogError, match="row Backend:model: the stored document is not JSON"):
             await call
     assert await operator.service.list("Backend") == []
     assert (await operator.apply("{kind: Product, name: other}")).created == ("Product other",)

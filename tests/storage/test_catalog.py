@@ -1,13 +1,14 @@
 """The catalog's table, against Azurite."""
 
 import asyncio
+from bisect import bisect_left
 from typing import Any
 
 import pytest
 
 from gateway.catalog.loading import LoadFault, from_json, parse_documents
 from gateway.catalog.models import Document, StoredNamedValue
-from gateway.storage.catalog import CatalogConflict, CatalogStore, row_key
+from gateway.storage.catalog import CatalogConflict, CatalogStore, row_key, to_entity
 from gateway.storage.limits import EntityTooLarge
 from gateway.storage.tables import Put, Tables
 
@@ -80,6 +81,25 @@ async def test_a_document_that_no_row_can_hold_is_refused(store: CatalogStore) -
     assert await store.load() == (0, [])
 
 
+# aiohttp's advice for bodies of more than 1 MiB; this one is a little more, and as large as they get.
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+@pytest.mark.parametrize("character", ["x", "é", "€", "😀"])
+async def test_the_largest_document_that_passes_is_taken(store: CatalogStore, character: str) -> None:
+    """Whatever its letters; one that is half as large again is refused in figures, before it is sent."""
+
+    def fits(length: int) -> bool:
+        try:
+            to_entity(product("p", description=character * length))
+        except EntityTooLarge:
+            return False
+        return True
+
+    length = bisect_left(range(600_000), True, key=lambda each: not fits(each)) - 1
+    assert await store.save([product("p", description=character * length)], [], 0) == 1
+    with pytest.raises(EntityTooLarge, match=r"an entity has \d+ bytes; 1048576 are allowed"):
+        await store.save([product("p", description=character * (length * 3 // 2))], [], 1)
+
+
 async def test_several_large_documents_fit_in_one_save(store: CatalogStore, tables: Tables) -> None:
     """A transaction holds 4 MiB at most; more are made as needed."""
     many = [product(f"p{number}", description="é" * 90_000) for number in range(12)]
@@ -141,24 +161,44 @@ async def test_deleting_what_is_gone_is_a_conflict(store: CatalogStore) -> None:
 @pytest.mark.parametrize(
     ("row", "columns", "kind", "name", "fault"),
     [
-        ("Product:a", {"document00": "{"}, "Product", "a", "Product a: the stored document is not JSON"),
-        ("Product:a", {}, "Product", "a", "Product a: the stored document is not JSON"),
-        ("Product:a", {"document00": "[" * 30_000}, "Product", "a", "Product a: the stored document is not JSON"),
-        ("Product:a", {"document00": "7"}, "Product", "a", "Product a: a document must be a mapping"),
-        ("Product:a", {"document00": '{"kind":"Product","name":"b"}'}, "Product", "a", "Product a: holds Product b"),
+        ("Product:a", {"document00": "{"}, "Product", "a", "row Product:a: the stored document is not JSON"),
+        ("Product:a", {}, "Product", "a", "row Product:a: the stored document is not JSON"),
+        ("Product:a", {"document00": "[" * 30_000}, "Product", "a", "row Product:a: the stored document is not JSON"),
+        ("Product:a", {"document00": "7"}, "Product", "a", "row Product:a: a document must be a mapping"),
+        (
+            "Product:a",
+            {"document00": '{"kind":"Product","name":"b"}'},
+            "Product",
+            "a",
+            "row Product:a: holds Product b",
+        ),
         (
             "Product:a",
             {"document00": '{"kind":"Product","name":"a","state":"x","foo":1}'},
             "Product",
             "a",
-            'Product a: state: must be "notPublished" or "published"',
+            'row Product:a: Product a: state: must be "notPublished" or "published"',
         ),
         (
             "NamedValue:n",
             {"document00": '{"kind":"NamedValue","name":"n","value":"sk-plain"}'},
             "NamedValue",
             "n",
-            "NamedValue n: a secret must be stored encrypted",
+            "row NamedValue:n: NamedValue n: a secret must be stored encrypted",
+        ),
+        (
+            "Product:a",
+            {"document00": '{"kind":"Product"}'},
+            "Product",
+            "a",
+            "row Product:a: Product: name: is required",
+        ),
+        (
+            "NamedValue:n",
+            {"document00": '{"kind":"NamedValue"}'},
+            "NamedValue",
+            "n",
+            "row NamedValue:n: NamedValue: name",
         ),
         ("Thing:a", {"document00": '{"kind":"Product","name":"a"}'}, None, "Thing:a", "row Thing:a: holds Product a"),
         ("Product:", {"document00": "{}"}, None, "Product:", "row Product:: kind is required"),

@@ -20,7 +20,7 @@ from gateway.storage.limits import (
 )
 
 KEYS = {"PartitionKey": "p", "RowKey": "r"}
-FORBIDDEN = set("/\\#?%") | {chr(number) for number in (*range(0x20), *range(0x7F, 0xA0))}
+FORBIDDEN = set("/\\#?%,") | {chr(number) for number in (*range(0x20), *range(0x7F, 0xA0))}
 ANY_TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=300)
 
 
@@ -90,9 +90,13 @@ def test_what_fits_is_accepted(properties: dict[str, Any]) -> None:
         ({**KEYS, "a": b"x" * (LARGEST_BINARY_BYTES + 1)}, "a has 65537 bytes; 65536 are allowed"),
         ({**KEYS, **{f"p{number}": 1 for number in range(MOST_PROPERTIES + 1)}}, "has 253 properties; 252 are allowed"),
         ({**KEYS, **{f"p{number}": "x" * LONGEST_TEXT for number in range(16)}}, "1048576 are allowed"),
+        (
+            {**KEYS, **split_text("document", "é" * 400_000)},
+            r"an entity has 2\d{6} bytes; 1048576 are allowed",
+        ),
         ({**KEYS, "RowKey": "x" * 1_025}, "RowKey is 1025 characters long; 1024 are allowed"),
     ],
-    ids=["text", "emoji", "binary", "properties", "size", "key"],
+    ids=["text", "emoji", "binary", "properties", "size", "escapes", "key"],
 )
 def test_what_is_too_large_is_refused_before_it_is_sent(entity: dict[str, Any], message: str) -> None:
     """One beyond each limit; the message has the limit, not the value."""

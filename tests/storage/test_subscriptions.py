@@ -9,7 +9,8 @@ import pytest
 
 from gateway.catalog.keys import digest
 from gateway.catalog.loading import LoadFault
-from gateway.errors import CatalogError
+from gateway.errors import CatalogError, StorageUnavailable
+from gateway.settings import Settings
 from gateway.storage.subscriptions import BUILT_IN, SubscriptionRecord, SubscriptionStore
 from gateway.storage.tables import Conflict, NotFound, Put, Tables
 
@@ -38,6 +39,11 @@ async def columns_of(tables: Tables, name: str) -> dict[str, Any]:
     return dict((await tables.table("gatewaysubscriptions").get("subscription", name)).values)
 
 
+async def keys_of(tables: Tables, name: str) -> set[str]:
+    """The digests in the index that lead to a subscription."""
+    return set(await tables.table("gatewaykeys").row_keys(subscription=name))
+
+
 async def test_a_record_is_stored_whole(store: SubscriptionStore) -> None:
     """And found by name and by the digest of either key."""
     await store.create(RECORD)
@@ -49,27 +55,20 @@ async def test_a_record_is_stored_whole(store: SubscriptionStore) -> None:
     assert [each.name for each in await store.list()] == ["master", "team"]
 
 
-async def test_a_name_is_created_once(store: SubscriptionStore) -> None:
-    """The second one's keys are nobody's."""
+async def test_a_name_is_created_once(store: SubscriptionStore, tables: Tables) -> None:
+    """The second one's keys are nobody's, and leave no row of the index behind."""
     await store.create(RECORD)
     with pytest.raises(Conflict):
-        await store.create(replace(RECORD, primary_digest=THREE))
+        await store.create(replace(RECORD, primary_digest=THREE, secondary_digest=""))
     assert await store.find(THREE) is None
     assert await store.find(ONE) == (RECORD, "primary")
-
-
-async def test_a_put_replaces_the_record_and_its_keys(store: SubscriptionStore) -> None:
-    """Keys that the record no longer has are dead."""
-    await store.put(RECORD)
-    bare = SubscriptionRecord("team", primary_digest=THREE)
-    await store.put(bare)
-    assert await store.get("team") == bare
-    assert await store.find(THREE) == (bare, "primary")
-    assert await store.find(ONE) is None
+    assert await keys_of(tables, "team") == {ONE, TWO}
 
 
 @pytest.mark.parametrize("slot", ["primary", "secondary"])
-async def test_another_key_kills_the_old_one_in_its_slot_only(store: SubscriptionStore, slot: Any) -> None:
+async def test_another_key_kills_the_old_one_in_its_slot_only(
+    store: SubscriptionStore, tables: Tables, slot: Any
+) -> None:
     """The index has no row for the old key any more."""
     await store.create(RECORD)
     old, other = (ONE, TWO) if slot == "primary" else (TWO, ONE)
@@ -79,6 +78,9 @@ async def test_another_key_kills_the_old_one_in_its_slot_only(store: Subscriptio
     assert found[1] == slot
     assert await store.find(old) is None
     assert await store.find(other) is not None
+    assert await keys_of(tables, "team") == {other, THREE}
+    await store.set_key("team", slot, THREE)
+    assert await store.find(THREE) is not None, "as when the answer to a write is lost, and it is tried again"
 
 
 async def test_an_old_key_is_dead_even_if_its_index_row_stays(store: SubscriptionStore, tables: Tables) -> None:
@@ -157,6 +159,8 @@ async def test_an_empty_digest_is_nobodys(store: SubscriptionStore) -> None:
         ("scopeName", None, "its stored scopeName is missing"),
         ("expirationDate", "soon", "its stored expirationDate must be a date"),
         ("startDate", 7, "its stored startDate must be a date"),
+        ("secondaryDigest", "sk-1", "its stored secondaryDigest is no SHA-256 in hex"),
+        ("primaryDigest", 7, "its stored primaryDigest is no SHA-256 in hex"),
     ],
 )
 async def test_a_record_broken_by_hand_admits_nobody(
@@ -175,10 +179,48 @@ async def test_a_record_broken_by_hand_admits_nobody(
     assert isinstance(broken, LoadFault)
     assert (broken.kind, broken.name) == ("Subscription", "team")
     assert problem in str(broken.faults[0])
-    with pytest.raises(CatalogError, match=problem):
-        await store.get("team")
+    for refused in (store.get("team"), store.set_key("team", "primary", THREE)):
+        with pytest.raises(CatalogError, match=problem) as caught:
+            await refused
+        assert "sk-1" not in str(caught.value)
+    assert await keys_of(tables, "team") == {ONE, TWO}
     assert await store.delete("team") is True
-    assert await tables.table("gatewaykeys").row_keys(subscription="team") == []
+    assert await keys_of(tables, "team") == set()
+
+
+async def test_a_broken_built_in_record_can_be_removed(store: SubscriptionStore, tables: Tables) -> None:
+    """Then it is as it was at first, without keys."""
+    await store.set_key("master", "primary", ONE)
+    await tables.table("gatewaysubscriptions").put(Put({**await columns_of(tables, "master"), "state": "on"}))
+    assert isinstance((await store.list())[0], LoadFault)
+    assert await store.delete("master") is True
+    assert await store.list() == [BUILT_IN]
+    assert await keys_of(tables, "master") == set()
+
+
+class Breaking(Tables):
+    """Tables whose connection breaks after so many calls."""
+
+    calls_left = 0
+
+    async def send(self, *arguments: Any) -> Any:
+        if self.calls_left == 0:
+            raise StorageUnavailable("broken")
+        self.calls_left -= 1
+        return await super().send(*arguments)
+
+
+async def test_a_deletion_cut_short_can_be_done_again(store: SubscriptionStore, tables: Tables, azurite: str) -> None:
+    """Wherever it is cut: the record stays until no row of the index leads to it."""
+    breaking = Breaking(Settings(tables=azurite))
+    for calls in range(4):
+        await store.create(RECORD)
+        breaking.calls_left = calls
+        with pytest.raises(StorageUnavailable):
+            await SubscriptionStore(breaking).delete("team")
+        assert await store.delete("team") is True
+        assert await keys_of(tables, "team") == set()
+    await breaking.aclose()
 
 
 async def test_digests_broken_by_hand_match_nothing(store: SubscriptionStore, tables: Tables) -> None:

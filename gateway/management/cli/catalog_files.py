@@ -49,10 +49,14 @@ def apply(files: tuple[str, ...], more_files: tuple[str, ...], as_json: bool) ->
     print_result(result)
 
 
-@click.command(cls=Command, examples=["check -f apis/", "check -f apis/ --offline", "check -f api.yaml --json"])
+@click.command(cls=Command, examples=["check -f apis/", "check -f catalog.yaml --offline", "check -f api.yaml --json"])
 @FILES
 @MORE_FILES
-@click.option("--offline", is_flag=True, help="Do not ask storage: judge the files as if they were the whole catalog.")
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Do not ask storage: judge the files as the whole catalog, with all that they refer to, as an export is.",
+)
 @JSON
 def check(files: tuple[str, ...], more_files: tuple[str, ...], offline: bool, as_json: bool) -> None:
     """Validate files, without writing anything.

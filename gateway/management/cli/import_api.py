@@ -71,10 +71,11 @@ def import_api(
         raise click.UsageError("Give --display-name and --url, or run this at a terminal to be asked for them.")
     known = run(Known.of)
     chosen = tuple(name for each in products for name in split_names(each))
-    answers = ask(options, chosen if products else None, known) if is_asking else _from_options(options, chosen)
-    if is_asking and not create_product:
-        create_product = _may_create_products(answers, known)
-    plan = make_plan(answers, known, create_products=create_product)
+    if is_asking:
+        answers = ask(options, chosen if products else None, known, create_products=create_product)
+    else:
+        answers = _from_options(options, chosen)
+    plan = make_plan(answers, known, create_products=create_product or is_asking)
     _import(plan, is_checked=not no_check, may_ask=is_asking and not yes, as_json=as_json)
 
 
@@ -96,11 +97,6 @@ def _from_options(options: dict[str, str | None], products: tuple[str, ...]) -> 
         key_header=options["key_header"] or "",
         key_value=options["key_value"] or "",
     )
-
-
-def _may_create_products(answers: Answers, known: Known) -> bool:
-    missing = ", ".join(name for name in answers.products if name not in known.products)
-    return bool(missing) and click.confirm(f"Not there yet: {missing}. Create?", default=True, err=True)
 
 
 def _import(plan: Plan, *, is_checked: bool, may_ask: bool, as_json: bool) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gateway.catalog.fields import check_name, check_path, check_secret_text
 from gateway.catalog.loading import validate
 from gateway.catalog.models import Api, BackendSettings, Document, HeaderCredentials, NamedValue, Product
-from gateway.catalog.placeholders import placeholders
+from gateway.catalog.placeholders import check_placeholders, named_values_in, placeholders
 from gateway.errors import CatalogError, Fault
 from gateway.management.service import CatalogService
 
@@ -39,20 +40,49 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the catalog has already."""
+    """What the catalog has already. `paths` has the Api's name for each path, in lower case."""
 
     apis: tuple[str, ...]
     products: tuple[str, ...]
     named_values: tuple[str, ...]
+    paths: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     async def of(cls, service: CatalogService) -> Known:
         """Ask the catalog."""
+        apis = await service.list("Api")
         return cls(
-            apis=_names(await service.list("Api")),
+            apis=_names(apis),
             products=_names(await service.list("Product")),
             named_values=_names(await service.list("NamedValue")),
+            paths={api.path.lower(): api.name for api in apis if isinstance(api, Api)},
         )
+
+    def check_name(self, text: str) -> str:
+        """A name for a new Api; raise ValueError."""
+        if len(text) > LONGEST_NAME - len(KEY_SUFFIX):
+            raise ValueError(f"must be at most {LONGEST_NAME - len(KEY_SUFFIX)} characters long")
+        if text in self.apis:
+            raise ValueError("is the name of an Api already")
+        return check_name(text)
+
+    def check_path(self, text: str) -> str:
+        """A path for a new Api; raise ValueError."""
+        owner = self.paths.get(check_path(text).lower())
+        if owner is not None:
+            raise ValueError(f"already belongs to Api {owner}")
+        return text
+
+    def check_key(self, text: str, name: str) -> str:
+        """The access key for a new Api of this name; raise ValueError, which never repeats it."""
+        check_secret_text(text)
+        check_placeholders(text)
+        missing = [each for each in named_values_in(text) if each not in self.named_values]
+        if missing:
+            raise ValueError(f"refers to NamedValue {missing[0]}, which does not exist")
+        if not placeholders(text) and name + KEY_SUFFIX in self.named_values:
+            raise ValueError(_key_name_taken(name + KEY_SUFFIX))
+        return text
 
 
 def _names(documents: Sequence[Document]) -> tuple[str, ...]:
@@ -91,6 +121,10 @@ class Plan:
             ("Backend", f"(inline in {self.api.name})", f"{self.backend.url}, {key}"),
             ("Api", self.api.name, f"path /{self.api.path}, type {self.api.type}, {members}"),
         )
+
+
+def _key_name_taken(key_name: str) -> str:
+    return f'cannot be kept, for NamedValue {key_name} exists already; give "{{{{{key_name}}}}}" to use what it holds'
 
 
 def _where_kept(named_value: NamedValue) -> str:

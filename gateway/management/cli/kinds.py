@@ -12,10 +12,12 @@ import click
 from gateway.catalog.fields import write_moment
 from gateway.catalog.models import Api, Backend, BackendSettings, Document, Kind, NamedValue, Product, Subscription
 from gateway.catalog.placeholders import setting_in
+from gateway.errors import CatalogError
 from gateway.management.cli.failures import Refused
 from gateway.management.cli.options import JSON, YES, Command, epilog
-from gateway.management.cli.output import Table, cell, fields_table, print_json, print_table
+from gateway.management.cli.output import Table, cell, fields_table, print_json, print_table, printable
 from gateway.management.cli.session import run, surroundings
+from gateway.management.service import DocumentNotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,13 @@ def confirm_delete(kind: Kind, name: str) -> None:
     """Ask whether to delete what is there; raise Refused if nobody can be asked."""
     if not surroundings().can_ask:
         raise Refused(f"Nobody is here to confirm that {kind} {name} may be deleted; give --yes if it may.")
-    run(lambda service: service.show(kind, name))
+    try:
+        run(lambda service: service.show(kind, name))
+    except DocumentNotFound:
+        raise
+    except CatalogError as error:
+        # What cannot be read can be deleted.
+        click.echo(printable(str(error)), err=True)
     click.confirm(f"Delete {kind} {name}?", abort=True, err=True)
 
 

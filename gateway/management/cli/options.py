@@ -9,6 +9,7 @@ import click
 
 PROGRAM = "python -m gateway"
 TABLES = "gateway.tables"
+SETTINGS = "gateway.settings"
 DEBUG = "gateway.debug"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import click
 
 from gateway.catalog.secrets import SecretBox
-from gateway.management.cli.options import TABLES
+from gateway.management.cli.options import SETTINGS, TABLES
 from gateway.management.cli.surroundings import Surroundings
 from gateway.management.service import CatalogService
 from gateway.settings import Settings
@@ -25,8 +25,12 @@ def run[Result](work: Callable[[CatalogService], Awaitable[Result]]) -> Result:
 
 def current_settings() -> tuple[Settings, Mapping[str, str]]:
     """The settings of the current command, and the environment they came from; raise ConfigurationError."""
-    context = click.get_current_context()
-    return surroundings().settings(context.meta.get(TABLES))
+    meta = click.get_current_context().meta
+    if SETTINGS not in meta:
+        # Once for a command, for reading them may say something.
+        meta[SETTINGS] = surroundings().settings(meta.get(TABLES))
+    found: tuple[Settings, Mapping[str, str]] = meta[SETTINGS]
+    return found
 
 
 def surroundings() -> Surroundings:

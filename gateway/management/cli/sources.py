@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -55,8 +56,17 @@ def read_standard_input() -> bytes:
 def _text(name: str, file: Path | None) -> str:
     try:
         content = file.read_bytes() if file else read_standard_input()
-        return content.decode("utf-8-sig")
+        text = content.decode(_encoding_of(content))
     except UnicodeDecodeError as error:
-        raise CatalogError([Fault(name, f"is not UTF-8 text (byte {error.start})")]) from error
+        raise CatalogError([Fault(name, f"is not UTF-8 text (byte {error.start}); save it as UTF-8")]) from error
     except OSError as error:
         raise CatalogError([Fault(name, f"cannot be read: {error.strerror}")]) from error
+    if "\0" in text:
+        raise CatalogError([Fault(name, "is not UTF-8 text, for it has zero bytes; save it as UTF-8")])
+    return text
+
+
+def _encoding_of(content: bytes) -> str:
+    """UTF-8, or what PowerShell writes when the output of `export` goes to a file there."""
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return "utf-16" if is_utf_16 else "utf-8-sig"

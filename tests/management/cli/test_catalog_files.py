@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from gateway.catalog.keys import is_well_formed
 from tests.management.cli.command_line import CommandLine
 
@@ -33,6 +35,7 @@ scope: /products/starter
 NAMES = ["NamedValue model-key", "Backend model", "Product starter", "Api openai", "Subscription demo"]
 # Three faults, in two files.
 BROKEN = "kind: Api\nname: broken\npath: /broken\ntype: openapi\nbackend: model\n"
+PRODUCT = '{"kind": "Product", "name": "p", "displayName": "Größe 😀"}'
 UNKNOWN = "kind: Product\nname: other\ncolour: blue\n"
 
 
@@ -95,10 +98,52 @@ def test_files_that_are_no_text_or_hold_nothing_are_named(gateway: CommandLine) 
     (gateway.folder / "binary.yaml").write_bytes(b"kind: \xff\xfe")
     gateway.file("empty.yaml", "# only a comment\n")
     (gateway.folder / "folder").mkdir()
-    assert gateway("apply", "-f", "binary.yaml").stderr == "binary.yaml: is not UTF-8 text (byte 6)\n"
+    assert gateway("apply", "-f", "binary.yaml").stderr == "binary.yaml: is not UTF-8 text (byte 6); save it as UTF-8\n"
     assert gateway("apply", "-f", "empty.yaml").stderr == "empty.yaml: has no documents\n"
     result = gateway("apply", "-f", "folder")
     assert (result.exit_code, result.stderr) == (1, "folder: has no documents\n")
+
+
+@pytest.mark.parametrize(
+    "text", [PRODUCT, json.dumps(json.loads(PRODUCT)), f"[{PRODUCT}]"], ids=["text", "json", "list"]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_files_as_windows_writes_them_are_read(gateway: CommandLine, encoding: str, text: str) -> None:
+    """With a byte order mark, and in UTF-16, which it tells."""
+    (gateway.folder / "a.json").write_bytes(text.encode(encoding))
+    assert gateway("apply", "-f", "a.json").exit_code == 0
+    assert gateway.json("products", "show", "p")["displayName"] == "Größe 😀"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (PRODUCT.encode("utf-16-le"), "is not UTF-8 text"),
+        (PRODUCT.encode("utf-32"), "is not UTF-8 text, for it has zero bytes; save it as UTF-8"),
+        (b"\xff\xfe{", "is not UTF-8 text"),
+        (b'{"kind": "Gateway", "timeouts": {"connect": NaN}}', "Gateway: timeouts.connect: must be a finite number"),
+        (b'[{"kind": "Gateway", "maxRequestBytes": NaN}]', "Gateway: maxRequestBytes: must be a whole number"),
+        (b"kind: Gateway\nmaxRequestBytes: .nan", "line 2: numbers must be finite"),
+        (b'{"kind": "Gateway", "maxRequestBytes": 1e999}', "Gateway: maxRequestBytes: must be a whole number"),
+        (b'{"kind": "Product", "name": NaN}', "Product: name: must be text; put it in quotes"),
+        (
+            b'{"kind": "Product", "name": "p", "displayName": "\\ud83d"}',
+            "Product p: displayName: must be text of whole characters, and has half of one",
+        ),
+        (
+            b'{"kind": "Product", "name": "p", "description": "\\ud83d"}',
+            "Product p: description: must not contain control characters",
+        ),
+    ],
+)
+def test_what_no_document_can_hold_is_said_with_its_place(
+    unconnected: CommandLine, content: bytes, problem: str
+) -> None:
+    """File, document and field, or the line."""
+    (unconnected.folder / "a.json").write_bytes(content)
+    result = unconnected("check", "-f", "a.json", "--offline")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith(f"a.json: {problem}")
 
 
 def test_export_reads_back_as_it_is_and_has_no_secret(gateway: CommandLine) -> None:

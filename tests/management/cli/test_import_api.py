@@ -159,8 +159,8 @@ def test_a_wrong_command_line_exits_with_2(gateway: CommandLine, arguments: tupl
 
 def test_a_person_is_asked_for_everything(gateway: CommandLine, model: ModelServer) -> None:
     """In the order of API Management's form; wrong answers are asked for again; the key is not shown."""
-    answers = ["My LLM", "", "model.example", model.url, "starter", "/llm", "llm", "openai", "Authorization"]
-    answers += [f"Bearer {KEY}", "y", "y"]
+    answers = ["My LLM", "", "model.example", model.url, "starter", "y", "/llm", "llm", "openai", "Authorization"]
+    answers += [f"Bearer {KEY}", "y"]
     result = gateway.at_a_terminal()("import", stdin="\n".join([*answers, ""]))
     assert result.exit_code == 0, result.output
     questions = ["Display name", "Description", "URL of the backend", "Products", "Path", "Type", "Header", "Value of"]
@@ -172,6 +172,70 @@ def test_a_person_is_asked_for_everything(gateway: CommandLine, model: ModelServ
     shown = gateway.json("apis", "show", "my-llm")
     assert (shown["path"], shown["products"]) == ("llm", ["starter"])
     assert "description" not in shown
+
+
+def test_each_answer_is_judged_when_it_is_given(gateway: CommandLine) -> None:
+    """A name, path or product that cannot be is asked for again at once, with the reason."""
+    gateway("apply", "-f", "-", stdin="kind: Product\nname: starter\n")
+    assert gateway(*named(CLOSED), *AUTHORIZATION, "--path", "Taken", "--no-check").exit_code == 0
+    answers = ["My LLM", "my-llm", "other", "", CLOSED, "Not A Name", "none", "n", "starter", "taken", "", "openai"]
+    answers += ["Authorization", "{{lost}}", "{{my-llm-key}}", "y"]
+    result = gateway.at_a_terminal()("import", "--no-check", stdin="\n".join([*answers, ""]))
+    assert result.exit_code == 0, result.output
+    reasons = [
+        "There is an Api my-llm already.",
+        "This is the name of an Api already.",
+        'This has the name "Not A Name", which must be 1 to 80 lower-case letters',
+        "Not there yet: none. Create?",
+        "This already belongs to Api my-llm.",
+        "This refers to NamedValue lost, which does not exist.",
+    ]
+    places = [result.stderr.index(reason) for reason in reasons]
+    assert places == sorted(places)
+    shown = gateway.json("apis", "show", "other")
+    assert (shown["path"], shown["products"]) == ("other", ["starter"])
+
+
+def test_a_path_in_use_is_not_offered(gateway: CommandLine) -> None:
+    """The name would be the default; an access key whose place is taken is refused as soon as it is typed."""
+    gateway("named-values", "set", "llm-key", "--value", "sk-1")
+    assert gateway(*named(CLOSED, "First"), "--path", "llm", "--no-check").exit_code == 0
+    answers = ["LLM", "", CLOSED, "", "", "own", "", "Authorization", "Bearer sk-2", "Bearer {{llm-key}}", "y"]
+    result = gateway.at_a_terminal()("import", "--no-check", stdin="\n".join([*answers, ""]))
+    assert result.exit_code == 0, result.output
+    assert "gateway's address: " in result.stderr  # and not "[llm]: "
+    assert "NamedValue llm-key exists already" in result.stderr
+    assert gateway.json("apis", "show", "llm")["path"] == "own"
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        (("--path", "/bad"), "--path must not start or end with a slash."),
+        (("--path", "TAKEN"), "--path already belongs to Api my-llm."),
+        (("--name", "my-llm"), "--name is the name of an Api already."),
+        (("--name", "x" * 80), "--name must be at most 76 characters long."),
+        (("--product", "No"), "--product must be 1 to 80 lower-case letters"),
+        (("--url", "model.example"), "--url must start with http:// or https://"),
+        (("--key-header", "Host", "--key-value", "sk-1"), '--key-header must not be "Host"'),
+    ],
+)
+def test_options_are_judged_before_the_first_question(
+    gateway: CommandLine, option: tuple[str, ...], reason: str
+) -> None:
+    """Nobody answers eight questions to hear of it."""
+    assert gateway(*named(CLOSED), "--path", "taken", "--no-check").exit_code == 0
+    result = gateway.at_a_terminal()("import", *option)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert reason in " ".join(result.stderr.split())
+    assert "Display name" not in result.stderr
+
+
+def test_a_product_that_must_not_be_created_ends_the_questions(gateway: CommandLine) -> None:
+    """It came as an option, so it is not asked for again."""
+    result = gateway.at_a_terminal()("import", "--product", "none", stdin="n\n")
+    assert result.exit_code == 1
+    assert result.stderr.endswith("Product none: does not exist; known are: none yet; --create-product creates it\n")
 
 
 def test_a_person_may_decline(gateway: CommandLine) -> None:

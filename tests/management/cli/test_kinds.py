@@ -1,7 +1,11 @@
 """`list`, `show` and `delete`."""
 
+import asyncio
+
 import pytest
 
+from gateway.settings import Settings
+from gateway.storage.tables import Put, Tables
 from tests.management.cli.command_line import CommandLine
 
 CATALOG = """
@@ -167,6 +171,35 @@ def test_delete_asks_at_a_terminal(filled: CommandLine) -> None:
     assert (declined.exit_code, len(person.json("apis", "list"))) == (1, 1)
     agreed = person("apis", "delete", "openai", stdin="y\n")
     assert (agreed.exit_code, person.json("apis", "list")) == (0, [])
+
+
+def break_subscription(storage: str, name: str) -> None:
+    """Give its row a state that does not exist."""
+
+    async def write() -> None:
+        tables = Tables(Settings(tables=storage))
+        table = tables.table("gatewaysubscriptions")
+        await table.put(Put({**(await table.get("subscription", name)).values, "state": "paused"}))
+        await tables.aclose()
+
+    asyncio.run(write())
+
+
+def test_a_broken_subscription_is_named_and_can_be_deleted(filled: CommandLine, storage: str) -> None:
+    """Export and deletions that depend on it are refused with exit code 1 until it is gone; nothing is on stdout."""
+    break_subscription(storage, "demo")
+    result = filled("export")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Subscription demo: its stored state is 'paused'\n")
+    result = filled("apis", "delete", "openai", "--yes")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Api openai: may be used by Subscription demo, which cannot be read; delete or mend that first\n",
+    )
+    result = filled.at_a_terminal()("subscriptions", "delete", "demo", stdin="y\n")
+    assert (result.exit_code, result.stdout) == (0, "Subscription demo is deleted.\n")
+    assert result.stderr.startswith("Subscription demo: its stored state is 'paused'\nDelete Subscription demo? ")
+    assert filled("export").exit_code == 0
 
 
 def test_the_built_in_subscription_stays(gateway: CommandLine) -> None:

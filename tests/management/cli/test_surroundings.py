@@ -34,6 +34,15 @@ def test_local_settings_stand_in_with_a_note(unconnected: CommandLine, storage: 
     assert result.stderr == "Settings are read from local.settings.json.\n"
 
 
+def test_the_note_is_there_once_however_often_a_command_asks_storage(unconnected: CommandLine, storage: str) -> None:
+    """A deletion looks first, asks, and then deletes."""
+    write_values(unconnected.folder, {"GATEWAY_TABLES": storage})
+    unconnected("apply", "-f", "-", stdin="kind: Product\nname: starter\n")
+    result = unconnected.at_a_terminal()("products", "delete", "starter", stdin="y\n")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("Settings are read from local.settings.json.") == 1
+
+
 @pytest.mark.parametrize("name", ["GATEWAY_TABLES", "AzureWebJobsStorage"])
 def test_the_environment_wins_over_local_settings(tmp_path: Path, name: str) -> None:
     """If it names the tables, the file is not even read."""

@@ -1,0 +1,105 @@
+"""Every example that `--help` prints does what it says when it is typed."""
+
+import re
+import shlex
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from gateway.management.cli.options import PROGRAM
+from gateway.management.cli.root import cli
+from local.model import ModelServer
+from tests.management.cli.command_line import CommandLine
+
+API = "kind: Api\nname: openai\npath: openai\ntype: openai\nbackend: {url: 'http://model.example'}\n"
+SUBSCRIPTION = "kind: Subscription\nname: team-a\nscope: /apis\n"
+CATALOG = f"""
+kind: NamedValue
+name: openai-key
+value: sk-very-secret
+---
+kind: Backend
+name: model
+url: http://model.example
+---
+kind: Product
+name: starter
+state: published
+---
+{API}---
+{SUBSCRIPTION}"""
+FILES = {
+    "catalog.yaml": CATALOG.replace("value: sk-very-secret", "value: '{{env:OPENAI_KEY}}'"),
+    "api.yaml": API,
+    "other.yaml": "kind: Product\nname: other\n",
+    "apis/openai.yaml": API,
+    "key.txt": "sk-other\n",
+}
+# What has to be gone before, for the example to create it; and what a person would type.
+BEFORE = {
+    "import": ["apis", "delete", "openai", "--yes"],
+    "subscriptions create team-a": ["subscriptions", "delete", "team-a", "--yes"],
+}
+TYPED = {
+    "import": "OpenAI\n\nMODEL\n\n\n\n\ny\n",
+    "named-values set openai-key": "sk-typed\n",
+}
+
+
+def help_texts(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[str]:
+    """`--help` of a command and of all below it."""
+    with click.Context(command, info_name=" ".join((PROGRAM, *words))) as context:
+        yield command.get_help(context)
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from help_texts(below, (*words, name))
+
+
+def printed_examples() -> list[str]:
+    """What stands behind the program's name in every line below `Examples:`, once each."""
+    found: dict[str, None] = {}
+    for text in help_texts(cli):
+        lines = re.sub(r"\\\n\s*", "", text.partition("Examples:\n")[2]).splitlines()
+        found |= dict.fromkeys(line.strip().removeprefix(PROGRAM).strip() for line in lines if line.strip())
+    return list(found)
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[ModelServer]:
+    """What the URLs of examples are replaced with."""
+    server = ModelServer()
+    yield server
+    server.close()
+
+
+def test_the_examples_are_found() -> None:
+    """Otherwise the next test would prove nothing."""
+    assert len(printed_examples()) > 50
+    assert "check -f catalog.yaml --offline" in printed_examples()
+
+
+@pytest.mark.parametrize("example", printed_examples())
+def test_an_example_does_what_it_says(gateway: CommandLine, model: ModelServer, example: str) -> None:
+    """In a catalog with the documents that examples name, with somebody to answer, and the model for every URL."""
+    for name, text in FILES.items():
+        gateway.file(name, text)
+    assert gateway("apply", "-f", "-", stdin=CATALOG).exit_code == 0
+    for beginning, command in BEFORE.items():
+        if example.startswith(beginning):
+            assert gateway(*command).exit_code == 0
+    line, _, source = example.partition(" < ")
+    typed = (gateway.folder / source).read_text() if source else TYPED.get(example, "y\n")
+    words = [re.sub(r"https://[^/]+(/v1)?$", model.url, word) for word in shlex.split(line)]
+    person = gateway.with_settings(OPENAI_KEY="sk-setting").at_a_terminal()
+    result = person(*words, stdin=typed.replace("MODEL", model.url))
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    "example", [each for each in printed_examples() if "--offline" in each or "secret-key" in each]
+)
+def test_an_example_without_storage_needs_no_setting(unconnected: CommandLine, example: str) -> None:
+    """It runs in any folder that has the files."""
+    unconnected.file("catalog.yaml", FILES["catalog.yaml"])
+    assert unconnected(*shlex.split(example)).exit_code == 0
