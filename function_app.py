@@ -4,11 +4,12 @@ import azure.functions as func
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.app import build_gateway
+from gateway.app import build_gateway, stopping_response
 from gateway.web_extension import WebApp
 
 gateway = build_gateway()
 WebApp.lifespan = gateway.lifespan
+WebApp.stopping = stopping_response()
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 CALLS = func.AuthLevel.FUNCTION if gateway.function_auth else func.AuthLevel.ANONYMOUS

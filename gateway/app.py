@@ -18,6 +18,7 @@ from gateway.backends.client import BackendClient
 from gateway.backends.credentials import ManagedIdentity
 from gateway.body import RequestBody
 from gateway.call import Call, Header, Reply, first_value
+from gateway.catalog.keys import holds_key
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.secrets import SecretBox
 from gateway.catalog.snapshot import ApiEntry, Snapshot
@@ -34,6 +35,7 @@ from gateway.settings import Settings
 from gateway.storage.catalog import CatalogStore
 from gateway.storage.subscriptions import SubscriptionRecord, SubscriptionStore
 from gateway.storage.tables import Tables
+from gateway.web_extension import STOPPING
 
 log = logging.getLogger("gateway")
 
@@ -92,16 +94,26 @@ class Gateway:
             with presence:
                 reply = await self._answer_safely(call)
         except asyncio.CancelledError:
-            # The process is stopping.
-            call.outcome.status, call.outcome.code = 500, "InternalError"
+            stopping = UnavailableError("GatewayStopping")
+            call.outcome.status, call.outcome.code = stopping.status, stopping.code
             call.end()
             raise
         if reply is None:
-            call.outcome.aborted = True
-            reply = reply_of(CallerError("CallerDisconnected"))
+            reply = self._reply_to_nobody(call, request)
         # However long the answer takes, what was asked is not needed any more.
-        call.content = call.document = None
+        call.content = None
         return GatewayResponse(call, reply, self._attendance, self._settings.keep_alive_comment_seconds)
+
+    def _reply_to_nobody(self, call: Call, request: Request) -> Reply:
+        """The caller's connection is gone: closed by the caller, or by this process because it stops."""
+        if request.scope.get(STOPPING):
+            # Nobody takes what is returned any more, so the call ends here.
+            stopping = reply_of(UnavailableError("GatewayStopping"))
+            call.outcome.status, call.outcome.code = stopping.status, stopping.code
+            call.end()
+            return stopping
+        call.outcome.aborted = True
+        return reply_of(CallerError("CallerDisconnected"))
 
     async def manage(self, request: Request) -> Response:
         """Answer one request to the gateway's own routes. It never leads to an API, whatever the path looks like."""
@@ -192,6 +204,12 @@ def build_gateway(environment: Mapping[str, str] = os.environ) -> Gateway | Unco
     return Gateway(settings, environment)
 
 
+def stopping_response() -> Response:
+    """What callers are told whose calls the process's stop has overtaken."""
+    error = UnavailableError("GatewayStopping")
+    return Response(error.body(), error.status, {"retry-after": "1"}, "application/json")
+
+
 def begin_call(request: Request) -> Call:
     """What can be said of a request before anything is decided."""
     scope = request.scope
@@ -211,7 +229,7 @@ def begin_call(request: Request) -> Call:
 
 def _request_id(headers: list[Header]) -> str:
     given = first_value(headers, b"x-request-id")
-    if given is not None and REQUEST_ID.fullmatch(text := given.decode("latin-1")):
+    if given is not None and REQUEST_ID.fullmatch(text := given.decode("latin-1")) and not holds_key(text):
         return text
     # It tells requests apart; nothing depends on its being hard to guess.
     return f"{random.getrandbits(128):032x}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 
 from starlette.types import Receive
 
 from gateway.errors import CallerError
+
+# A caller who says nothing for so long in the middle of its body would hold a connection to the backend for nothing.
+SILENCE_SECONDS = 60.0
 
 
 class RequestBody:
@@ -67,8 +71,13 @@ class RequestBody:
 
     async def _next(self) -> bytes:
         waiting = time.perf_counter()
-        message = await self._receive()
-        self.waited_seconds += time.perf_counter() - waiting
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS):
+                message = await self._receive()
+        except TimeoutError:
+            raise CallerError("RequestTimeout") from None
+        finally:
+            self.waited_seconds += time.perf_counter() - waiting
         if message["type"] == "http.disconnect":
             self.cut_short = True
             raise CallerError("IncompleteBody")

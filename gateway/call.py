@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gateway.body import RequestBody
 
@@ -86,7 +86,6 @@ class Call:
     operation: Operation | None = None
     caller: Caller = field(default_factory=Caller)
     content: bytes | None = None
-    document: dict[str, Any] | None = None
     model: str | None = None
     # How long the call waited for others: the backend's answer, and the caller's sending and accepting.
     backend_seconds: float = 0.0

@@ -59,6 +59,7 @@ CODES = _codes(
     Code("InvalidHeader", 400, "caller", "A header of the request is malformed."),
     Code("InvalidJson", 400, "caller", "The body is not valid JSON."),
     Code("InvalidBody", 400, "caller", "The body must be a JSON object."),
+    Code("RequestTimeout", 408, "caller", "The body was not sent in time."),
     Code("IncompleteBody", 400, "caller", "The body ended before it was complete."),
     Code("UnsupportedMediaType", 415, "caller", "Send this operation's body with Content-Type: application/json."),
     Code("RequestTooLarge", 413, "caller", "The body is larger than this API allows."),
@@ -74,6 +75,8 @@ CODES = _codes(
     Code(
         "GatewayNotConfigured", 503, "gateway", "The gateway's settings are incomplete; its log says what is missing."
     ),
+    Code("BackendConnectionsExhausted", 503, "gateway", "All connections to the backend are in use; try again."),
+    Code("GatewayStopping", 503, "gateway", "The gateway is restarting; try again."),
     Code("InternalError", 500, "gateway", "The gateway failed on this request."),
 )
 
@@ -91,7 +94,6 @@ class GatewayError(Exception):
         entry = CODES[code]
         self.code = entry.name
         self.status = entry.status
-        self.fault = entry.fault
         self.message = message or entry.message
         self.headers = headers
         super().__init__(self.message)

@@ -7,9 +7,10 @@ import logging
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
+from urllib.parse import unquote
 
 from gateway.call import Call, Outcome
-from gateway.catalog.keys import PREFIX
+from gateway.catalog.keys import holds_key
 
 log = logging.getLogger("gateway.request")
 
@@ -59,7 +60,7 @@ def _model(call: Call) -> str | None:
     model = call.model
     if model is None and call.operation is not None:
         model = call.operation.deployment
-    if model is None or model.startswith(PREFIX):
+    if model is None or holds_key(unquote(model)):
         # A key in the wrong field is a key all the same.
         return None
     return model[:MAXIMUM_MODEL_CHARACTERS]

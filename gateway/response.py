@@ -21,7 +21,7 @@ log = logging.getLogger("gateway")
 # an event stream need not be one.
 HOLD_SECONDS = 1.0
 
-STOPPING = UnavailableError("InternalError", "The gateway is restarting; try again.")
+STOPPING = UnavailableError("GatewayStopping")
 
 
 def reply_of(error: GatewayError) -> Reply:
@@ -89,7 +89,8 @@ class GatewayResponse(Response):
             self.raw_headers.append((b"content-length", str(len(body)).encode()))
         await self._start(send)
         await send({"type": "http.response.body", "body": body})
-        self._call.outcome.bytes_sent = len(body)
+        if not (self._call.outcome.aborted or self._call.body.cut_short):
+            self._call.outcome.bytes_sent = len(body)
 
     async def _send_stream(self, receive: Receive, send: Send, pieces: AsyncIterator[bytes]) -> None:
         try:
@@ -127,6 +128,9 @@ class GatewayResponse(Response):
         except GatewayError as error:
             await events.fail(error)
         except asyncio.CancelledError:
+            if events.are_blocked:
+                # There is no time to wait for a caller who does not read.
+                raise
             await events.fail(STOPPING)
         except Exception:
             await events.fail(UnavailableError("InternalError"))
@@ -159,9 +163,11 @@ class _Output:
         self.last_sent = time.monotonic()
         self.writing = True
         self._call.outcome.bytes_sent += len(piece)
-        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-        self.writing = False
-        self._call.caller_seconds += time.monotonic() - self.last_sent
+        try:
+            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+            self.writing = False
+        finally:
+            self._call.caller_seconds += time.monotonic() - self.last_sent
 
 
 class _EventStream:
@@ -172,12 +178,15 @@ class _EventStream:
         self._call = call
         self._comment_seconds = comment_seconds
         self._buffer = EventBuffer()
-        self._last_received = time.monotonic()
+        self._held_since: float | None = None
 
     async def relay(self, pieces: AsyncIterator[bytes]) -> None:
         async for piece in pieces:
-            self._last_received = time.monotonic()
             ready = self._buffer.feed(piece)
+            if not self._buffer.holds_something:
+                self._held_since = None
+            elif ready or self._held_since is None:
+                self._held_since = time.monotonic()
             if ready:
                 await self._output.write(ready)
         await self._output.write(self._buffer.rest())
@@ -193,7 +202,7 @@ class _EventStream:
         if self._output.writing:
             return
         if self._buffer.holds_something:
-            if now - self._last_received >= HOLD_SECONDS:
+            if self._held_since is not None and now - self._held_since >= HOLD_SECONDS:
                 await self._output.write(self._buffer.let_go())
         elif not self._buffer.mid_event and now - self._output.last_sent >= self._comment_seconds:
             await self._output.write(COMMENT)
@@ -203,6 +212,11 @@ class _EventStream:
         self._call.outcome.code = error.code
         closing = b"\n\n" if self._buffer.mid_event else b""
         await self._output.write(closing + error_event(error.body()))
+
+    @property
+    def are_blocked(self) -> bool:
+        """True while the caller has yet to accept what is being written."""
+        return self._output.writing
 
 
 def _without_length(headers: list[Header]) -> list[Header]:

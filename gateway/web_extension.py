@@ -31,7 +31,7 @@ from azurefunctions.extensions.base import WebApp as BaseWebApp
 from azurefunctions.extensions.base import WebServer as BaseWebServer
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 CatchAll = Callable[[Request], Awaitable[Response]]
 Lifespan = Callable[[], AbstractAsyncContextManager[Any]]
@@ -43,6 +43,9 @@ INVOCATION_HEADER = b"x-ms-invocation-id"
 KEEP_ALIVE = 120
 # Seconds for calls in flight once the platform has asked us to stop; after that they are cancelled.
 GRACEFUL_SHUTDOWN = 10
+
+# In the scope of a request whose connection is closed because this process stops.
+STOPPING = "stopping"
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +76,12 @@ class WebApp(BaseWebApp):  # type: ignore[misc]
 
     `lifespan` may be set by `function_app` when it is imported; the context it makes is entered before the first call
     is taken and left when the server stops. If entering fails the worker ends, and the host reports it and tries again.
+    `stopping`, which may be set too, answers the calls whose functions are still at work when the server stops; the
+    scope of their requests has `STOPPING` then.
     """
 
     lifespan: ClassVar[Lifespan | None] = None
+    stopping: ClassVar[ASGIApp] = Response(status_code=503, headers={"retry-after": "1"})
 
     def route(self, func: CatchAll) -> CatchAll:
         self._catch_all = func
@@ -96,6 +102,12 @@ class WebApp(BaseWebApp):  # type: ignore[misc]
             return
         try:
             response = await self._call_function(Request(scope, receive, send))
+        except asyncio.CancelledError:
+            # uvicorn is stopping, and the function, which runs in a task of its own, has not finished.
+            scope[STOPPING] = True
+            await type(self).stopping(scope, receive, send)
+            return
+        try:
             await response(scope, receive, send)
         finally:
             # The coordinator keeps the reference, and through it the request, for ever. However a call ends, it goes.
@@ -147,7 +159,13 @@ class WebServer(BaseWebServer):  # type: ignore[misc]
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
         )
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
         await uvicorn.Server(config).serve()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    # An answer that its backend broke off is left without an end on purpose, and has its line in the request log.
+    return not str(record.msg).startswith("ASGI callable returned without completing response")
 
 
 class _Corked:

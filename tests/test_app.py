@@ -113,4 +113,4 @@ async def test_calls_at_work_when_the_process_stops_are_logged(
             await asked.wait()
         assert call.cancelled()
     (line,) = [json.loads(message) for message in caplog.messages if '"requestId"' in message]
-    assert (line["status"], line["code"], line["aborted"]) == (500, "InternalError", False)
+    assert (line["status"], line["code"], line["aborted"]) == (503, "GatewayStopping", False)

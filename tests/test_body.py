@@ -1,5 +1,6 @@
 """Who reads a request's body, and what of it has come."""
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from typing import Any
@@ -41,3 +42,17 @@ async def test_a_caller_who_leaves_in_the_middle_is_remembered() -> None:
     with pytest.raises(CallerError, match="before it was complete"):
         await body.read()
     assert (body.cut_short, body.received_bytes) == (True, 1)
+
+
+async def test_a_caller_who_falls_silent_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """408, so that it holds no connection to the backend."""
+    monkeypatch.setattr("gateway.body.SILENCE_SECONDS", 0.01)
+
+    async def silent() -> Any:
+        await asyncio.Future()
+
+    body = RequestBody(silent, None, has_body=True)
+    with pytest.raises(CallerError) as refused:
+        await body.read()
+    assert (refused.value.status, refused.value.code) == (408, "RequestTimeout")
+    assert body.is_left_alone()

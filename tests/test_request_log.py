@@ -7,9 +7,11 @@ import pytest
 
 from gateway.app import REQUEST_ID
 from gateway.call import Caller, Outcome
+from gateway.catalog.keys import generate
 from gateway.request_log import log_request
 from tests.test_pipeline import make_call
 
+KEY = generate()
 MODELS = {
     "plain": ("gpt-4o", "gpt-4o"),
     "quotes and line breaks": ('a"b\\c\n{"status":500}', 'a"b\\c\n{"status":500}'),
@@ -17,7 +19,10 @@ MODELS = {
     "half a surrogate": ("\ud800", "\ud800"),
     "very long": ("x" * 10_000, "x" * 200),
     "missing": (None, None),
-    "a key in the wrong field": ("gw_0123456789", None),
+    "a key in the wrong field": (KEY, None),
+    "a key with something around it": (f"openai/ {KEY} ", None),
+    "an escaped key": (KEY.replace("gw_", "%67w%5F"), None),
+    "not quite a key": (KEY[:-1], KEY[:-1]),
 }
 
 

@@ -128,6 +128,51 @@ async def test_half_an_event_is_held_for_a_moment_only() -> None:
     assert caller.body == b"data: half and half\n\n"
 
 
+async def test_half_an_event_that_trickles_in_is_held_no_longer() -> None:
+    """The moment is counted from its first byte: a stream without a blank line goes out as it comes, after that."""
+    response, _ = make(Body(*[b"data: x\n", 0.1] * 30), EVENTS)
+    caller = Caller()
+    sending = asyncio.create_task(send(response, caller))
+    await asyncio.sleep(HOLD_SECONDS + 0.9)
+    assert caller.body.count(b"data: x\n") > 10
+    await sending
+    assert caller.body == b"data: x\n" * 30
+
+
+async def test_a_stop_does_not_wait_for_a_caller_who_does_not_read() -> None:
+    """There are no last words then, and the call ends all the same."""
+    response, ended = make(Body(b"data: 1\n\n", 0.05, b"data: 2\n\n"), EVENTS)
+    caller = Caller()
+    sending = asyncio.create_task(send(response, caller))
+    await asyncio.sleep(0.01)
+    caller.accepts.clear()
+    await asyncio.sleep(0.1)
+    sending.cancel()
+    await asyncio.wait_for(sending, 1)
+    assert ended[0].code == "GatewayStopping"
+
+
+async def test_the_time_a_caller_takes_to_accept_is_not_the_gateways() -> None:
+    """Whether it accepts in the end or leaves."""
+    response, _ = make(Body(b"x", 0.05, b"y"))
+    caller = Caller()
+    sending = asyncio.create_task(send(response, caller))
+    await asyncio.sleep(0.01)
+    caller.accepts.clear()
+    await asyncio.sleep(0.2)
+    caller.leaves.set()
+    await asyncio.wait_for(sending, 5)
+    assert response._call.caller_seconds >= 0.09
+
+
+async def test_nothing_was_sent_to_one_who_left_before_the_answer() -> None:
+    """The error is written to nobody, and counts for nothing."""
+    response, ended = make(b'{"error":{}}', status=499)
+    response._call.outcome.aborted = True
+    await send(response, Caller())
+    assert ended[0].bytes_sent == 0
+
+
 async def test_no_comment_while_the_caller_is_slow() -> None:
     """The caller's silence is not the stream's: what waits to be written needs no company, whole or half."""
     response, ended = make(Body(b"data: 1\n\n", b"data: 2\n\ndata: half", 0.01, b" done\n\n"), EVENTS)
@@ -174,7 +219,7 @@ async def test_the_process_stops_in_the_middle(headers: list[Header]) -> None:
     await asyncio.sleep(0.01)
     sending.cancel()
     await sending
-    assert (ended[0].code, ended[0].aborted, body.closed) == ("InternalError", False, True)
+    assert (ended[0].code, ended[0].aborted, body.closed) == ("GatewayStopping", False, True)
     assert (b"restarting" in caller.body, caller.ended) == (bool(headers), bool(headers))
 
 

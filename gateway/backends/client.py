@@ -18,7 +18,7 @@ from gateway.backends.credentials import TokenSource
 from gateway.backends.target import Target, TransportKey
 from gateway.backends.transport import HTTP11Transport
 from gateway.call import Header
-from gateway.errors import CallerError, GatewayError, ProviderError
+from gateway.errors import CallerError, GatewayError, ProviderError, UnavailableError
 
 log = logging.getLogger("gateway.backends")
 
@@ -204,7 +204,9 @@ def _gateway_error(error: httpx2.HTTPError) -> GatewayError:
     if isinstance(error, httpx2.LocalProtocolError):
         # The credential was checked when the catalog was loaded, so it is something that the caller has sent.
         return CallerError("InvalidHeader")
-    if isinstance(error, (httpx2.ConnectTimeout, httpx2.PoolTimeout)):
+    if isinstance(error, httpx2.PoolTimeout):
+        return UnavailableError("BackendConnectionsExhausted", headers={"retry-after": "1"})
+    if isinstance(error, httpx2.ConnectTimeout):
         return ProviderError("BackendConnectionFailure", "The backend did not accept a connection in time.")
     if isinstance(error, httpx2.TimeoutException):
         return ProviderError("Timeout")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from gateway.call import Header
+from gateway.catalog.keys import holds_key
 
 # RFC 9110, section 7.6.1, and the ones that older agents send.
 HOP_BY_HOP = frozenset(
@@ -144,12 +145,18 @@ NEVER_RETURNED_PREFIXES = (
 
 
 def to_backend(headers: Sequence[Header], also_drop: frozenset[bytes]) -> list[Header]:
-    """The caller's headers as the backend may see them. Names are lower case, as ASGI has them."""
+    """The caller's headers as the backend may see them. Names are lower case, as ASGI has them.
+
+    A header that holds one of our keys is left out whatever it is called: somebody has put it in the wrong place.
+    """
     dropped = also_drop | _named_in_connection(headers)
     return [
         (name, value)
         for name, value in headers
-        if name not in NEVER_SENT and name not in dropped and not name.startswith(PLATFORM_PREFIXES)
+        if name not in NEVER_SENT
+        and name not in dropped
+        and not name.startswith(PLATFORM_PREFIXES)
+        and not holds_key(value.decode("latin-1"))
     ]
 
 

@@ -29,6 +29,11 @@ def is_well_formed(key: str) -> bool:
     return key[-CHECK_CHARACTERS:] == _check(key[:-CHECK_CHARACTERS])
 
 
+def holds_key(text: str) -> bool:
+    """Whether there is something of the shape of a key anywhere in a text."""
+    return PREFIX in text and SHAPE.search(text) is not None
+
+
 def digest(key: str) -> str:
     """The SHA-256 in hex: all that is stored. A key has 256 random bits, so a slow hash would add nothing."""
     return hashlib.sha256(key.encode()).hexdigest()

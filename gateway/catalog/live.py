@@ -69,7 +69,7 @@ class LiveCatalog:
     async def latest(self) -> Snapshot | None:
         """The snapshot after the look at storage that is under way, or the one there is when that takes too long."""
         self.start()
-        # Taken from the beginning of the look: while storage is away, one call in a poll waits and not each.
+        # A look is waited for from its beginning: while storage is away, calls that come meanwhile do not wait anew.
         seconds = FIRST_LOAD_SECONDS if self.snapshot is None else self._polled + CATCH_UP_SECONDS - self._now()
         if self._task is not None and seconds > 0:
             await asyncio.wait([self._task], timeout=seconds)

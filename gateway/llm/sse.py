@@ -13,6 +13,8 @@ MAXIMUM_LINE_BYTES = 65_536
 MAXIMUM_HELD_BYTES = 262_144
 
 
+# An object that opens with an error, and not with `"error": null`, as some events of responses do.
+ERROR = re.compile(rb'\{\s*"error"\s*:\s*(?!null|\s)')
 LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -58,7 +60,7 @@ class EventWatcher:
         return not line
 
     def _judge(self, data: bytes) -> None:
-        if data.startswith(b'{"error":') and not data[9:].lstrip().startswith(b"null"):
+        if ERROR.match(data):
             self.error_seen = True
 
 

@@ -12,6 +12,7 @@ from gateway.backends.headers import to_backend, to_caller
 from gateway.backends.locations import rewrite_addresses
 from gateway.backends.target import Target
 from gateway.call import Call, Header, Reply
+from gateway.catalog.keys import holds_key
 from gateway.errors import ProviderError
 
 if TYPE_CHECKING:
@@ -71,7 +72,11 @@ class Forward:
     def _query(self, query: bytes) -> bytes:
         if not query:
             return b""
-        return b"&".join(part for part in query.split(b"&") if _parameter_name(part) not in self._dropped_queries)
+        return b"&".join(part for part in query.split(b"&") if not self._is_dropped(part))
+
+    def _is_dropped(self, part: bytes) -> bool:
+        parameter = unquote_plus(part.decode("latin-1"))
+        return parameter.partition("=")[0].lower() in self._dropped_queries or holds_key(parameter)
 
     def _reply(self, call: Call, response: BackendResponse) -> Reply:
         headers = to_caller(response.headers, self._dropped_headers)
@@ -96,10 +101,6 @@ def _length(call: Call) -> int | None:
     if call.body.expected_bytes is None and call.body.complete and call.method in METHODS_WITH_BODY:
         return 0
     return call.body.expected_bytes
-
-
-def _parameter_name(part: bytes) -> str:
-    return unquote_plus(part.partition(b"=")[0].decode("latin-1")).lower()
 
 
 def _is_html(headers: list[Header]) -> bool:

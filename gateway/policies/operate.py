@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from gateway.pipeline import Next
 
 
-# Brackets and commas. What JSON becomes in memory depends on how many values it has, far more than on its length: 20
-# MiB of empty lists are half a gigabyte and a second's work. No model takes a prompt of so many parts.
+# Brackets, commas and colons. What JSON becomes in memory depends on how many values it has, far more than on its
+# length: 20 MiB of empty lists are half a gigabyte and a second's work. No model takes a prompt of so many parts.
 MAXIMUM_MARKS = 1_000_000
 
 
 class Operate:
-    """Sets `call.operation`, and for JSON operations `call.content` and `call.document`."""
+    """Sets `call.operation`, and for JSON operations `call.content` and `call.model`."""
 
     def __init__(self, entry: ApiEntry) -> None:
         self._match = openai_operation if entry.api.type == "openai" else passthrough_operation
@@ -34,24 +34,27 @@ class Operate:
             return await next(call)
         require_json_type(call)
         call.body.limit_to(self._parsed_limit)
-        call.content = await call.body.read()
-        call.caller_seconds += call.body.waited_seconds
-        call.document = parse_object(call.content)
-        call.model = _model(call)
+        try:
+            call.content = await call.body.read()
+        finally:
+            call.caller_seconds += call.body.waited_seconds
+        # The parsed body is let go of at once: it can take many times the memory of its bytes.
+        call.model = _model(parse_object(call.content))
         return await next(call)
 
 
-def _model(call: Call) -> str | None:
-    assert call.document is not None
-    model = call.document.get("model")
+def _model(document: dict[str, Any]) -> str | None:
+    model = document.get("model")
     return model if isinstance(model, str) else None
 
 
 def require_json_type(call: Call) -> None:
-    """415 unless the body is declared to be JSON (`application/json` or a type ending in `+json`)."""
+    """415 unless the body is declared to be JSON (`application/json` or a type ending in `+json`), not compressed."""
     declared = (call.header(b"content-type") or "").partition(";")[0].strip().lower()
     if declared != "application/json" and not declared.endswith("+json"):
         raise CallerError("UnsupportedMediaType", headers={"accept-post": "application/json"})
+    if (call.header(b"content-encoding") or "identity").strip().lower() != "identity":
+        raise CallerError("UnsupportedMediaType", "Send this operation's body as it is, without a Content-Encoding.")
 
 
 def parse_object(content: bytes) -> dict[str, Any]:
@@ -70,7 +73,7 @@ def parse_object(content: bytes) -> dict[str, Any]:
     except (RecursionError, ValueError):
         raise CallerError(
             "InvalidJson",
-            "The body is not valid JSON: it nests too deep, or holds a number that is none or far too long.",
+            "The body is not valid JSON: it nests too deep, or holds a number that is far too long.",
         ) from None
     if not isinstance(document, dict):
         raise CallerError("InvalidBody")
@@ -79,12 +82,12 @@ def parse_object(content: bytes) -> dict[str, Any]:
 
 def _require_few_marks(content: bytes) -> None:
     # Those inside texts count too: telling them apart would cost what this is to save.
-    if len(content) > MAXIMUM_MARKS and sum(map(content.count, b"[{,")) > MAXIMUM_MARKS:
-        raise CallerError("RequestTooLarge", f"The body holds more than {MAXIMUM_MARKS:,} brackets and commas.")
+    if len(content) > MAXIMUM_MARKS and sum(map(content.count, b"[{,:")) > MAXIMUM_MARKS:
+        raise CallerError("RequestTooLarge", f"The body holds more than {MAXIMUM_MARKS:,} brackets, commas and colons.")
 
 
 def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
+    raise CallerError("InvalidJson", f"The body is not valid JSON: {constant} is no number in it.")
 
 
 DECODER = json.JSONDecoder(parse_constant=_refuse)

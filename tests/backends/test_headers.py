@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.backends.headers import to_backend, to_caller
+from gateway.catalog.keys import generate
 
 HELD_BACK = [
     "ocp-apim-subscription-key",
@@ -174,3 +175,10 @@ def test_names_of_the_apis_own_are_dropped_too() -> None:
     pairs = [(b"x-team-key", b"secret"), (b"x-other", b"1")]
     assert to_backend(pairs, frozenset({b"x-team-key"})) == [(b"x-other", b"1")]
     assert to_caller(pairs, frozenset({b"x-team-key"})) == [(b"x-other", b"1")]
+
+
+def test_a_key_in_any_other_header_stays_here_too() -> None:
+    """Whatever the header is called, and whatever stands around the key."""
+    key = generate().encode()
+    headers = [(b"user-agent", b"x " + key), (b"x-goog-api-key", key), (b"x-team", b"gw_team"), (b"accept", b"*/*")]
+    assert to_backend(headers, frozenset()) == headers[2:]

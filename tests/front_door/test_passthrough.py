@@ -47,10 +47,13 @@ def test_the_path_is_forwarded_as_it_came(system: System, path: str) -> None:
     assert f'"path":"/v1{path}"' in answer.decode().replace('"path": ', '"path":')
 
 
-def test_the_query_is_forwarded_without_keys(http: httpx2.Client) -> None:
+def test_the_query_is_forwarded_without_keys(http: httpx2.Client, system: System) -> None:
     """Other parameters pass in their order and spelling; where keys may stand is cut out."""
     seen = http.get("/raw/echo?b=2&Subscription-Key=x&a=1%2B1&Code=y&c=&%63ode=z&a=3").json()
     assert seen["query"] == "b=2&a=1%2B1&c=&a=3"
+    key = system.keys["team"]
+    seen = http.get(f"/raw/echo?a=1&api-key={key}&x=1;subscription-key={key}&b=%67w{key[2:]}").json()
+    assert seen["query"] == "a=1"
 
 
 def test_a_large_upload_streams(http: httpx2.Client) -> None:

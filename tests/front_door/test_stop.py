@@ -47,6 +47,6 @@ def test_stream_cut_short_by_the_end_has_its_error_event(tmp_path: Path) -> None
         if not stopping.ident:
             stopping.start()
         stopping.join()
-    assert caught.value.code == "InternalError"
+    assert caught.value.code == "GatewayStopping"
     entry = system.log_of("cut-short")
-    assert (entry["status"], entry["code"], entry["aborted"]) == (200, "InternalError", False)
+    assert (entry["status"], entry["code"], entry["aborted"]) == (200, "GatewayStopping", False)

@@ -80,7 +80,17 @@ def test_a_stream_that_ends_in_the_middle_keeps_its_rest() -> None:
     assert (buffer.feed(b"data: x\n\ndata: y"), buffer.rest()) == (b"data: x\n\n", b"data: y")
 
 
+ERRORS = [b'data: {"error":{}}\n\n', b'data:{ "error" : {"message": ""}}\n\n', b"event: error\ndata: {}\n\n"]
+
+
+@pytest.mark.parametrize("stream", ERRORS)
+def test_what_is_an_error(stream: bytes) -> None:
+    """However it is spaced."""
+    assert _fed([stream])[0] is True
+
+
 NOT_ERRORS = {
+    "error is null, spaced": b'data: { "error" :  null }\n\n',
     "error is null": b'data: {"error": null, "id": "resp_1"}\n\n',
     "error further in": b'data: {"choices": [], "error": {}}\n\n',
     "the word in a text": b'data: {"choices":[{"delta":{"content":"{\\"error\\": 1}"}}]}\n\n',

@@ -20,6 +20,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "UTF-32": ('{"model": "m"}'.encode("utf-32-le"), "InvalidJson"),
     "too many lists": (b'{"a":[' + b"[]," * 700_000 + b"[]]}", "RequestTooLarge"),
     "too many objects": (b'{"a":[' + b'{"a":0},' * 600_000 + b"1]}", "RequestTooLarge"),
+    "too many keys": (b"{" + b",".join(b'"k%d":0' % number for number in range(600_000)) + b"}", "RequestTooLarge"),
     "too many numbers": (b'{"a":[' + b"1," * 1_100_000 + b"1]}", "RequestTooLarge"),
 }
 
@@ -82,4 +83,22 @@ async def test_the_time_a_caller_takes_to_send_is_not_the_gateways() -> None:
     messages = [{"type": "http.request", "body": piece, "more_body": piece != pieces[-1]} for piece in pieces]
     call = call_with(iter(messages), wait=0.02)
     await Operate(entry())(call, answer)
+    assert call.caller_seconds >= 0.04
+
+
+async def test_a_compressed_body_is_refused_for_what_it_is() -> None:
+    """Not as something that is no JSON."""
+    call = call_with(iter([{"type": "http.request", "body": b"\x1f\x8b"}]))
+    call.headers = [*call.headers, (b"content-encoding", b"gzip")]
+    with pytest.raises(CallerError, match="without a Content-Encoding") as refused:
+        await Operate(entry())(call, answer)
+    assert refused.value.status == 415
+
+
+async def test_the_time_of_a_caller_who_leaves_in_the_middle_is_its_own() -> None:
+    """The wait counts although the body never came to its end."""
+    messages = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    call = call_with(iter(messages), wait=0.02)
+    with pytest.raises(CallerError):
+        await Operate(entry())(call, answer)
     assert call.caller_seconds >= 0.04
