@@ -24,6 +24,7 @@ HOST_PORT_TAKEN = 3
 READY_SECONDS = 60.0
 # The catalog names the setting even when a model asks for no key, and a setting that is missing would be a fault.
 NO_KEY = "none"
+MODEL_PORT = 10_012
 # The host gives calls in flight two seconds, then the worker fifteen to end.
 STOP_SECONDS = 30.0
 
@@ -81,7 +82,7 @@ class Run:
         say("Starting the Functions host and worker ...")
         host = self._start_host(environment, example.request_id)
         self._wait_for_health()
-        self._announce(host, example.working_key(self._options.port))
+        self._announce(host, example.working_key(self._options.port), model_url)
 
     def _environment(self, azurite: Azurite) -> dict[str, str]:
         """The app's settings, written for `func start` too, on top of this process's environment."""
@@ -99,7 +100,9 @@ class Run:
         return {**self._state.own_values(), **os.environ, **values, **direct, "PYTHONUNBUFFERED": "1"}
 
     def _start_model(self, environment: dict[str, str]) -> str:
-        command = [sys.executable, "-m", "local.model", "--port", "0", "--key", STAND_IN_KEY]
+        # The same port each time, if it is to be had: an API that was imported against it finds it again.
+        port = str(MODEL_PORT) if port_is_free(MODEL_PORT) else "0"
+        command = [sys.executable, "-m", "local.model", "--port", port, "--key", STAND_IN_KEY]
         model = self._keep("model", Process("stand-in model", command, environment))
         model.start()
         return str(json.loads(model.wait_for_line(_is_object, READY_SECONDS))["url"])
@@ -134,7 +137,7 @@ class Run:
                 )
             time.sleep(0.05)
 
-    def _announce(self, host: dict[str, Any], key: str) -> None:
+    def _announce(self, host: dict[str, Any], key: str, model_url: str) -> None:
         url = f"http://127.0.0.1:{self._options.port}"
         pids: dict[str, int | None] = {name: process.pid for name, process in self._processes.items()}
         self._state.write_run_file(
@@ -145,6 +148,8 @@ class Run:
                 "processes": {"model": None, **pids, "worker": host["workerPid"], "run": os.getpid()},
             }
         )
+        if not self._options.model_url:
+            say(f"The stand-in model, for trying `import` too: {model_url} with the key {STAND_IN_KEY}")
         say(greeting(url, key, self._options.model))
 
     def _watch(self) -> NoReturn:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import openai
 import pytest
 from openai.types.chat import ChatCompletionUserMessageParam
 
+from local.azurite import free_port
 from local.processes import REPOSITORY
-from tests.front_door.system import System
+from tests.front_door.system import CATALOG, System
+from tests.front_door.test_bad_input import CHAT, head
 
 HELLO: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "Hello!"}]
 
@@ -27,11 +32,16 @@ exec(compile(open({str(REPOSITORY / "function_app.py")!r}).read(), "function_app
 """
 
 
-def test_stream_cut_short_by_the_end_has_its_error_event(tmp_path: Path) -> None:
-    """The caller is told that the stream is not whole, and the log does not say that the caller has left."""
+@pytest.fixture
+def system(tmp_path: Path) -> System:
+    """A system with this app, not started yet. The test stops it."""
     (tmp_path / "function_app.py").write_text(APP)
     shutil.copy(REPOSITORY / "host.json", tmp_path)
-    system = System(app=tmp_path)
+    return System(app=tmp_path)
+
+
+def test_stream_cut_short_by_the_end_has_its_error_event(system: System) -> None:
+    """The caller is told that the stream is not whole, and the log does not say that the caller has left."""
     stopping = threading.Thread(target=system.stop)
     try:
         system.start()
@@ -50,3 +60,36 @@ def test_stream_cut_short_by_the_end_has_its_error_event(tmp_path: Path) -> None
     assert caught.value.code == "GatewayStopping"
     entry = system.log_of("cut-short")
     assert (entry["status"], entry["code"], entry["aborted"]) == (200, "GatewayStopping", False)
+
+
+@contextlib.contextmanager
+def calling(system: System, request_id: str, *wishes: str) -> Iterator[socket.socket]:
+    """A streamed call over a connection that nobody reads from."""
+    content = b'{"model": "m", "stream": true, "messages": [{"role": "user", "content": "x"}]}'
+    fields = ["Content-Type: application/json", f"Content-Length: {len(content)}", f"x-request-id: {request_id}"]
+    with socket.socket() as caller:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        caller.settimeout(30)
+        caller.connect(("127.0.0.1", system.port))
+        caller.sendall(head("POST", CHAT, system.keys["team"], *fields, *wishes) + content)
+        yield caller
+
+
+def test_every_call_that_the_end_overtakes_leaves_its_line(system: System) -> None:
+    """One that waits for its backend is answered 503; one that takes nothing of its stream keeps nobody waiting."""
+    try:
+        system.azurite.start()
+        patient = CATALOG.replace("firstByte: 2", "firstByte: 60")
+        system.apply(patient.format(model_url=system.model.url, closed_port=free_port()))
+        system.start_host()
+        with (
+            calling(system, "waiting", "x-stand-in-hang: head") as waiting,
+            calling(system, "takes-nothing", "x-stand-in-words: 900000") as taking,
+        ):
+            assert taking.recv(1) == b"H"
+            system.stop()
+            assert waiting.recv(65_536).startswith(b"HTTP/1.1 503 ")
+    finally:
+        system.stop()
+    assert [system.log_of(name)["status"] for name in ("waiting", "takes-nothing")] == [503, 200]
+    assert {system.log_of(name)["code"] for name in ("waiting", "takes-nothing")} == {"GatewayStopping"}
