@@ -30,6 +30,6 @@ async def test_streams_arrive_whole_on_one_connection(port: int) -> None:
     client.close()
     assert (fast.events, paced.events) == (500, 3)
     assert 0 < fast.first_event <= fast.whole
-    # The third event is not due before 20 ms.
-    assert paced.whole >= 0.02
+    # The third event is not due before 20 ms; the two processes' clocks may differ by a tick.
+    assert paced.whole >= 0.019
     assert all(delay > 0 for delay in fast.delays + paced.delays)
