@@ -1,0 +1,44 @@
+"""How many tokens a request will be charged for, before its backend says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any
+
+from gateway.llm.prompts import anthropic, bedrock, gemini, openai
+from gateway.llm.prompts.parts import Parts
+from gateway.llm.tokenizer import Tokenizer
+
+
+class Protocol(Enum):
+    """How a request's body is to be read."""
+
+    CHAT = "chat/completions"
+    COMPLETIONS = "completions"
+    EMBEDDINGS = "embeddings"
+    RESPONSES = "responses"
+    IMAGES = "images/generations"
+    ANTHROPIC = "messages"
+    GEMINI = "generateContent"
+    BEDROCK = "converse"
+
+
+PROMPTS: Mapping[Protocol, Callable[[Mapping[str, Any], str | None], Parts]] = {
+    Protocol.CHAT: openai.chat,
+    Protocol.COMPLETIONS: openai.completions,
+    Protocol.EMBEDDINGS: openai.embeddings,
+    Protocol.RESPONSES: openai.responses,
+    Protocol.IMAGES: openai.images,
+    Protocol.ANTHROPIC: anthropic.messages,
+    Protocol.GEMINI: gemini.generate_content,
+    Protocol.BEDROCK: bedrock.converse,
+}
+
+
+async def prompt_tokens(
+    tokenizer: Tokenizer, protocol: Protocol, document: Mapping[str, Any], model: str | None
+) -> int:
+    """The tokens of a prompt. Exact where the maker publishes how it counts, an estimate elsewhere; never an error."""
+    parts = PROMPTS[protocol](document, model)
+    return parts.tokens + await tokenizer.count(parts.texts, model)
