@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gateway.catalog.models import Product
     from gateway.catalog.snapshot import ApiEntry
     from gateway.llm.operations import Operation
+    from gateway.llm.usage import Usage
 
 Header = tuple[bytes, bytes]
 
@@ -87,6 +88,8 @@ class Call:
     caller: Caller = field(default_factory=Caller)
     content: bytes | None = None
     model: str | None = None
+    # What the backend says it used, once it has said so.
+    usage: Usage | None = None
     # How long the call waited for others: the backend's answer, and the caller's sending and accepting.
     backend_seconds: float = 0.0
     caller_seconds: float = 0.0

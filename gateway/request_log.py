@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from gateway.call import Call, Outcome
 from gateway.catalog.keys import holds_key
+from gateway.llm.usage import Usage
 
 log = logging.getLogger("gateway.request")
 
@@ -39,6 +40,7 @@ def _line(call: Call, outcome: Outcome) -> str:
         f',"subscription":{_text(call.caller.subscription)}'
         f',"product":{_text(product.name if product else None)}'
         f',"model":{_text(_model(call))}'
+        f"{_tokens(call.usage)}"
         f',"status":{outcome.status}'
         f',"code":{_text(outcome.code)}'
         f',"milliseconds":{total * 1000:.2f}'
@@ -47,6 +49,16 @@ def _line(call: Call, outcome: Outcome) -> str:
         f',"bytesSent":{outcome.bytes_sent}'
         f',"stream":{"true" if outcome.streamed else "false"}'
         f',"aborted":{"true" if outcome.aborted else "false"}}}'
+    )
+
+
+def _tokens(usage: Usage | None) -> str:
+    """What the backend reported, or null: an answer of 0 tokens is something else than one that said nothing."""
+    if usage is None:
+        return ',"promptTokens":null,"completionTokens":null,"cachedTokens":null,"reasoningTokens":null'
+    return (
+        f',"promptTokens":{usage.prompt},"completionTokens":{usage.completion}'
+        f',"cachedTokens":{usage.cached},"reasoningTokens":{usage.reasoning}'
     )
 
 

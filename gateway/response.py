@@ -13,6 +13,8 @@ from starlette.types import Receive, Scope, Send
 from gateway.call import Call, Header, Reply
 from gateway.errors import CallerError, GatewayError, UnavailableError
 from gateway.llm.sse import COMMENT, EventBuffer, error_event
+from gateway.llm.stream_usage import usage_in_events
+from gateway.llm.usage import is_json, usage_of_answer
 from gateway.presence import Attendance, CallerPresence, Tick
 
 log = logging.getLogger("gateway")
@@ -22,6 +24,9 @@ log = logging.getLogger("gateway")
 HOLD_SECONDS = 1.0
 
 STOPPING = UnavailableError("GatewayStopping")
+
+# Of a longer answer that comes in pieces, what the backend says it used is not looked for.
+LONGEST_READ_BYTES = 1024 * 1024
 
 
 def reply_of(error: GatewayError) -> Reply:
@@ -91,6 +96,8 @@ class GatewayResponse(Response):
         await send({"type": "http.response.body", "body": body})
         if not (self._call.outcome.aborted or self._call.body.cut_short):
             self._call.outcome.bytes_sent = len(body)
+        # Only now, when the caller has its answer.
+        self._call.usage = usage_of_answer(self._reply.headers, [body])
 
     async def _send_stream(self, receive: Receive, send: Send, pieces: AsyncIterator[bytes]) -> None:
         try:
@@ -105,15 +112,20 @@ class GatewayResponse(Response):
         await self._start(send)
         presence = self._presence(receive)
         output = _Output(send, self._call)
+        limit = LONGEST_READ_BYTES if is_json(self._reply.headers) else 0
+        read: list[bytes] = []
         try:
             with presence:
                 async for piece in pieces:
                     await output.write(piece)
+                    if self._call.outcome.bytes_sent <= limit:
+                        read.append(piece)
         except GatewayError as error:
             # Left without its end, the answer has its connection closed by the server: it cannot be taken for whole.
             self._call.outcome.code = error.code
             return
         await self._finish(send, presence)
+        self._call.usage = usage_of_answer(self._reply.headers, read)
 
     async def _send_events(self, receive: Receive, send: Send, pieces: AsyncIterator[bytes]) -> None:
         # A comment or an error event would make a length that the backend announced untrue.
@@ -189,9 +201,15 @@ class _EventStream:
                 self._held_since = time.monotonic()
             if ready:
                 await self._output.write(ready)
+                self._note_usage(ready)
         await self._output.write(self._buffer.rest())
         if self._buffer.watcher.error_seen:
             self._call.outcome.code = "BackendStreamError"
+
+    def _note_usage(self, whole: bytes) -> None:
+        for usage in usage_in_events(whole):
+            before = self._call.usage
+            self._call.usage = usage if before is None else before.merged(usage)
 
     async def tick(self) -> None:
         """Let go of half an event that waits for the other half; else, say something if nobody has for long.

@@ -2,12 +2,15 @@
 
 import json
 import logging
+import re
+from pathlib import Path
 
 import pytest
 
 from gateway.app import REQUEST_ID
 from gateway.call import Caller, Outcome
 from gateway.catalog.keys import generate
+from gateway.llm.usage import Usage
 from gateway.request_log import log_request
 from tests.test_pipeline import make_call
 
@@ -39,9 +42,10 @@ def test_a_line_is_one_json_document(model: str | None, logged: str | None, capl
     document = json.loads(line)
     assert (document["model"], document["subscription"], document["status"]) == (logged, "team", 200)
     assert set(document) == {
-        "time", "requestId", "method", "api", "operation", "subscription", "product", "model", "status", "code",
-        "milliseconds", "gatewayMilliseconds", "bytesReceived", "bytesSent", "stream", "aborted",
-    }  # fmt: skip
+        *("time", "requestId", "method", "api", "operation", "subscription", "product", "model", "promptTokens"),
+        *("completionTokens", "cachedTokens", "reasoningTokens", "status", "code", "milliseconds"),
+        *("gatewayMilliseconds", "bytesReceived", "bytesSent", "stream", "aborted"),
+    }
 
 
 def test_request_ids_need_no_escapes() -> None:
@@ -55,3 +59,26 @@ def test_nothing_is_made_when_nobody_reads(caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.WARNING, "gateway.request"):
         log_request(make_call(), Outcome())
     assert caplog.messages == []
+
+
+def test_the_tokens_of_a_call(caplog: pytest.LogCaptureFixture) -> None:
+    """As the backend reported them; null where it said nothing."""
+    silent, telling = make_call(), make_call()
+    telling.usage = Usage(19, 10, 7, 4)
+    with caplog.at_level(logging.INFO, "gateway.request"):
+        log_request(silent, Outcome())
+        log_request(telling, Outcome())
+    names = ("promptTokens", "completionTokens", "cachedTokens", "reasoningTokens")
+    first, second = ([json.loads(line)[name] for name in names] for line in caplog.messages)
+    assert (first, second) == ([None] * 4, [19, 10, 7, 4])
+
+
+def test_every_field_is_described(caplog: pytest.LogCaptureFixture) -> None:
+    """The page has a row for each field of the line, in the line's order, and no other."""
+    with caplog.at_level(logging.INFO, "gateway.request"):
+        log_request(make_call(), Outcome())
+    page = (Path(__file__).parents[1] / "docs" / "request-log.md").read_text()
+    described = [
+        name for row in re.findall(r"^\| (`.+?`) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+    ]
+    assert described == list(json.loads(caplog.messages[0]))

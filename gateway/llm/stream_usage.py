@@ -15,6 +15,7 @@ from gateway.llm.prompts.parts import mapping
 from gateway.llm.sse import LINE_END
 from gateway.llm.usage import Usage, delivered_text, usage_of
 
+SAID = re.compile(rb'"usage(Metadata)?"\s*:\s*\{')
 OPTIONS = "stream_options"
 ASKED = {"include_usage": True}
 
@@ -42,6 +43,17 @@ def split_events(whole: bytes) -> Iterator[Event]:
     if begin < len(whole):
         # What a stream that stopped in the middle has left.
         yield Event(whole[begin:], b"\n".join(data))
+
+
+def usage_in_events(whole: bytes) -> Iterator[Usage]:
+    """What whole events say was used. Costs next to nothing where they do not say it."""
+    if SAID.search(whole) is None:
+        return
+    for event in split_events(whole):
+        document = _document(event.data)
+        said = usage_of(document) if document is not None else None
+        if said is not None:
+            yield said
 
 
 def asks_for_usage(document: Mapping[str, Any]) -> bool:

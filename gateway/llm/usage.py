@@ -6,10 +6,12 @@ no sense (negative, no number, more than any model could produce) is as good as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.call import Header, first_value
 from gateway.llm.prompts.parts import mapping, objects
 
 # More than this in one answer is no usage figure but a mistake.
@@ -60,6 +62,24 @@ def _read(read: Callable[[Mapping[str, Any]], Usage], said: Mapping[str, Any]) -
     except _Absurd:
         return None
     return usage if usage.total else None
+
+
+def usage_of_answer(headers: Iterable[Header], pieces: Sequence[bytes]) -> Usage | None:
+    """What a whole answer says was used, in its headers or in its JSON."""
+    said = usage_in_headers(dict(headers))
+    content = b"".join(pieces)
+    if said is not None or b'"usage' not in content or not is_json(headers):
+        return said
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return usage_of(document) if isinstance(document, dict) else None
+
+
+def is_json(headers: Iterable[Header]) -> bool:
+    """Whether an answer says it is JSON."""
+    return b"json" in (first_value(headers, b"content-type") or b"").lower()
 
 
 def usage_in_headers(headers: Mapping[bytes, bytes]) -> Usage | None:

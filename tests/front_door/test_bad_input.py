@@ -242,6 +242,8 @@ def test_the_request_log_keeps_secrets(http: httpx2.Client, system: System) -> N
     }
     assert {name: line[name] for name in expected} == expected
     assert line["bytesSent"] > 0
+    used = answer["usage"]
+    assert (line["promptTokens"], line["completionTokens"]) == (used["prompt_tokens"], used["completion_tokens"])
     assert 0 <= line["gatewayMilliseconds"] <= line["milliseconds"]
     written = "\n".join(system.lines)
     secrets = [

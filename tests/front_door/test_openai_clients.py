@@ -1,6 +1,6 @@
 """The official clients, unchanged but for a base URL and a key."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from openai import APIError, AsyncOpenAI, AuthenticationError, AzureOpenAI, NotFoundError, OpenAI, RateLimitError
@@ -165,3 +165,45 @@ def test_an_open_api_takes_any_key_of_the_sdk(system: System) -> None:
     """An API that needs no subscription works with a placeholder key."""
     with OpenAI(base_url=f"{system.url}/open", api_key="not-needed") as client:
         assert client.chat.completions.create(model="stand-in", messages=HELLO).choices
+
+
+def test_the_log_has_the_tokens_of_every_kind_of_answer(system: System, client: OpenAI) -> None:
+    """What the SDK is told was used is what the operator reads."""
+    names = iter(range(100))
+
+    def logged() -> tuple[dict[str, str], Callable[[], tuple[int | None, int | None]]]:
+        request_id = f"tokens-{client.base_url.path.strip('/').replace('/', '-')}-{next(names)}"
+
+        def read() -> tuple[int | None, int | None]:
+            line = system.log_of(request_id)
+            return line["promptTokens"], line["completionTokens"]
+
+        return {"x-request-id": request_id}, read
+
+    headers, read = logged()
+    chat = client.chat.completions.create(model="stand-in", messages=HELLO, extra_headers=headers).usage
+    assert chat is not None
+    assert read() == (chat.prompt_tokens, chat.completion_tokens)
+    headers, read = logged()
+    embedding = client.embeddings.create(model="stand-in", input=["one", "two"], extra_headers=headers).usage
+    assert read() == (embedding.prompt_tokens, 0)
+    headers, read = logged()
+    response = client.responses.create(model="stand-in", input="Hello", extra_headers=headers).usage
+    assert response is not None
+    assert read() == (response.input_tokens, response.output_tokens)
+    headers, read = logged()
+    events = list(client.responses.create(model="stand-in", input="Hello", stream=True, extra_headers=headers))
+    assert events
+    assert read() == (response.input_tokens, response.output_tokens)
+    headers, read = logged()
+    options = {"include_usage": True}
+    chunks = list(
+        client.chat.completions.create(
+            model="stand-in", messages=HELLO, stream=True, stream_options=options, extra_headers=headers
+        )
+    )
+    assert chunks[-1].usage is not None
+    assert read() == (chunks[-1].usage.prompt_tokens, chunks[-1].usage.completion_tokens)
+    headers, read = logged()
+    list(client.chat.completions.create(model="stand-in", messages=HELLO, stream=True, extra_headers=headers))
+    assert read() == (None, None), "a stream that was not asked for usage has none"
