@@ -18,6 +18,9 @@ from gateway.llm.prompts.parts import mapping, objects
 MOST_TOKENS = 100_000_000
 
 
+BEDROCKS = (b"x-amzn-bedrock-input-token-count", b"x-amzn-bedrock-output-token-count")
+
+
 class _Absurd(Exception):
     """A figure that cannot be one."""
 
@@ -65,11 +68,10 @@ def _read(read: Callable[[Mapping[str, Any]], Usage], said: Mapping[str, Any]) -
 
 
 def usage_of_answer(headers: Iterable[Header], pieces: Sequence[bytes]) -> Usage | None:
-    """What a whole answer says was used, in its headers or in its JSON."""
-    said = usage_in_headers(dict(headers))
-    content = b"".join(pieces)
-    if said is not None or b'"usage' not in content or not is_json(headers):
-        return said
+    """What a whole answer says was used, in its JSON or in its headers."""
+    content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    if b'"usage' not in content or not is_json(headers):
+        return usage_in_headers(headers)
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
@@ -82,9 +84,9 @@ def is_json(headers: Iterable[Header]) -> bool:
     return b"json" in (first_value(headers, b"content-type") or b"").lower()
 
 
-def usage_in_headers(headers: Mapping[bytes, bytes]) -> Usage | None:
-    """Bedrock's, which stands in the headers of an answer."""
-    figures = [headers.get(b"x-amzn-bedrock-" + kind + b"-token-count", b"0") for kind in (b"input", b"output")]
+def usage_in_headers(headers: Iterable[Header]) -> Usage | None:
+    """Bedrock's, which stands in the headers of an answer whose body does not say it."""
+    figures = [first_value(headers, name) or b"0" for name in BEDROCKS]
     if not all(figure.isdigit() and len(figure) < 9 for figure in figures):
         return None
     usage = Usage(*map(int, figures))

@@ -122,7 +122,7 @@ HEADERS: dict[str, tuple[dict[bytes, bytes], Usage | None]] = {
 @pytest.mark.parametrize(("headers", "usage"), HEADERS.values(), ids=HEADERS.keys())
 def test_bedrocks_headers(headers: dict[bytes, bytes], usage: Usage | None) -> None:
     """Which say it for models whose bodies do not."""
-    assert usage_in_headers(headers) == usage
+    assert usage_in_headers(list(headers.items())) == usage
 
 
 TEXTS: dict[str, dict[str, Any]] = {
