@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from azurefunctions.extensions.base import ModuleTrackerMeta, RequestTrackerMeta
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
-from gateway.web_extension import STOPPING, WebApp
+from gateway.web_extension import STOPPING, WebApp, _is_news
 
 
 class Caller:
@@ -183,3 +184,12 @@ async def test_changed_coordinator_is_said(caplog: pytest.LogCaptureFixture) -> 
     caller = Caller((b"x-ms-invocation-id", b"1"))
     await caller.call(app)
     assert caller.answer == (200, b"still here")
+
+
+def test_an_answer_cut_off_on_purpose_is_no_news() -> None:
+    """uvicorn's line about it is left out, and no other."""
+    cut, other = (
+        logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, text, None, None)
+        for text in ("ASGI callable returned without completing response.", "Exception in ASGI application")
+    )
+    assert (_is_news(cut), _is_news(other)) == (False, True)

@@ -180,3 +180,13 @@ def test_no_secret_shows_in_a_target(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "x-key" in shown
     assert "sk-secret" not in shown
     assert "password" not in shown
+
+
+async def test_a_full_pool_is_no_fault_of_the_backend() -> None:
+    """The connections are ours to keep: 503 with the time to wait, and a code that names the setting's matter."""
+    client = BackendClient(NoTokens(), 10)
+    client._transports[target().transport_key] = Failing(httpx2.PoolTimeout("full"))
+    with pytest.raises(GatewayError) as raised:
+        await client.send(target(), "GET", b"/v1/models", [], None, None)
+    assert (raised.value.status, raised.value.code) == (503, "BackendConnectionsExhausted")
+    assert raised.value.headers["retry-after"] == "1"
