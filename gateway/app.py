@@ -29,13 +29,13 @@ from gateway.pipeline import Next, compile_chain, policies
 from gateway.policies.key_cache import FindByDigest, KeyCache
 from gateway.presence import Attendance, CallerPresence
 from gateway.request_log import log_request
-from gateway.response import GatewayResponse, reply_of
+from gateway.response import STOPPING, GatewayResponse, reply_of
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.storage.catalog import CatalogStore
 from gateway.storage.subscriptions import SubscriptionRecord, SubscriptionStore
 from gateway.storage.tables import Tables
-from gateway.web_extension import STOPPING
+from gateway.web_extension import IS_STOPPING
 
 log = logging.getLogger("gateway")
 
@@ -94,9 +94,7 @@ class Gateway:
             with presence:
                 reply = await self._answer_safely(call)
         except asyncio.CancelledError:
-            stopping = UnavailableError("GatewayStopping")
-            call.outcome.status, call.outcome.code = stopping.status, stopping.code
-            call.end()
+            _end_for_stop(call)
             raise
         if reply is None:
             reply = self._reply_to_nobody(call, request)
@@ -106,12 +104,10 @@ class Gateway:
 
     def _reply_to_nobody(self, call: Call, request: Request) -> Reply:
         """The caller's connection is gone: closed by the caller, or by this process because it stops."""
-        if request.scope.get(STOPPING):
+        if request.scope.get(IS_STOPPING):
             # Nobody takes what is returned any more, so the call ends here.
-            stopping = reply_of(UnavailableError("GatewayStopping"))
-            call.outcome.status, call.outcome.code = stopping.status, stopping.code
-            call.end()
-            return stopping
+            _end_for_stop(call)
+            return reply_of(STOPPING)
         call.outcome.aborted = True
         return reply_of(CallerError("CallerDisconnected"))
 
@@ -206,8 +202,12 @@ def build_gateway(environment: Mapping[str, str] = os.environ) -> Gateway | Unco
 
 def stopping_response() -> Response:
     """What callers are told whose calls the process's stop has overtaken."""
-    error = UnavailableError("GatewayStopping")
-    return Response(error.body(), error.status, {"retry-after": "1"}, "application/json")
+    return Response(STOPPING.body(), STOPPING.status, {"retry-after": "1"}, "application/json")
+
+
+def _end_for_stop(call: Call) -> None:
+    call.outcome.status, call.outcome.code = STOPPING.status, STOPPING.code
+    call.end()
 
 
 def begin_call(request: Request) -> Call:

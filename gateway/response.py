@@ -201,15 +201,10 @@ class _EventStream:
                 self._held_since = time.monotonic()
             if ready:
                 await self._output.write(ready)
-                self._note_usage(ready)
+                self._call.usage = usage_in_events(ready, self._call.usage)
         await self._output.write(self._buffer.rest())
         if self._buffer.watcher.error_seen:
             self._call.outcome.code = "BackendStreamError"
-
-    def _note_usage(self, whole: bytes) -> None:
-        for usage in usage_in_events(whole):
-            before = self._call.usage
-            self._call.usage = usage if before is None else before.merged(usage)
 
     async def tick(self) -> None:
         """Let go of half an event that waits for the other half; else, say something if nobody has for long.

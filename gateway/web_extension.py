@@ -45,7 +45,7 @@ KEEP_ALIVE = 120
 GRACEFUL_SHUTDOWN = 10
 
 # In the scope of a request whose connection is closed because this process stops.
-STOPPING = "stopping"
+IS_STOPPING = "stopping"
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class WebApp(BaseWebApp):  # type: ignore[misc]
     `lifespan` may be set by `function_app` when it is imported; the context it makes is entered before the first call
     is taken and left when the server stops. If entering fails the worker ends, and the host reports it and tries again.
     `stopping`, which may be set too, answers the calls whose functions are still at work when the server stops; the
-    scope of their requests has `STOPPING` then.
+    scope of their requests has `IS_STOPPING` then.
     """
 
     lifespan: ClassVar[Lifespan | None] = None
@@ -104,7 +104,7 @@ class WebApp(BaseWebApp):  # type: ignore[misc]
             response = await self._call_function(Request(scope, receive, send))
         except asyncio.CancelledError:
             # uvicorn is stopping, and the function, which runs in a task of its own, has not finished.
-            scope[STOPPING] = True
+            scope[IS_STOPPING] = True
             await type(self).stopping(scope, receive, send)
             return
         try:

@@ -85,6 +85,12 @@ async def send(response: GatewayResponse, caller: Caller) -> None:
     await response({"type": "http"}, caller.receive, caller.send)
 
 
+def begin(response: GatewayResponse) -> tuple[Caller, asyncio.Task[None]]:
+    """The same beside the test, which may then do something to its caller."""
+    caller = Caller()
+    return caller, asyncio.create_task(send(response, caller))
+
+
 LENGTH = (b"content-length", b"10")
 FRAMES: dict[str, tuple[str, int, list[Header], bytes | None]] = {
     "whole": ("GET", 200, [], b"5"),
@@ -121,8 +127,7 @@ async def test_a_body_for_head_is_not_counted() -> None:
 async def test_half_an_event_is_held_for_a_moment_only() -> None:
     """What never becomes an event goes out all the same, while the stream goes on."""
     response, _ = make(Body(b"data: half", HOLD_SECONDS + 0.6, b" and half\n\n"), EVENTS)
-    caller = Caller()
-    sending = asyncio.create_task(send(response, caller))
+    caller, sending = begin(response)
     await asyncio.sleep(HOLD_SECONDS + 0.4)
     assert caller.body == b"data: half"
     await sending
@@ -132,8 +137,7 @@ async def test_half_an_event_is_held_for_a_moment_only() -> None:
 async def test_half_an_event_that_trickles_in_is_held_no_longer() -> None:
     """The moment is counted from its first byte: a stream without a blank line goes out as it comes, after that."""
     response, _ = make(Body(*[b"data: x\n", 0.1] * 30), EVENTS)
-    caller = Caller()
-    sending = asyncio.create_task(send(response, caller))
+    caller, sending = begin(response)
     await asyncio.sleep(HOLD_SECONDS + 0.9)
     assert caller.body.count(b"data: x\n") > 10
     await sending
@@ -143,8 +147,7 @@ async def test_half_an_event_that_trickles_in_is_held_no_longer() -> None:
 async def test_a_stop_does_not_wait_for_a_caller_who_does_not_read() -> None:
     """There are no last words then, and the call ends all the same."""
     response, ended = make(Body(b"data: 1\n\n", 0.05, b"data: 2\n\n"), EVENTS)
-    caller = Caller()
-    sending = asyncio.create_task(send(response, caller))
+    caller, sending = begin(response)
     await asyncio.sleep(0.01)
     caller.accepts.clear()
     await asyncio.sleep(0.1)
@@ -156,8 +159,7 @@ async def test_a_stop_does_not_wait_for_a_caller_who_does_not_read() -> None:
 async def test_the_time_a_caller_takes_to_accept_is_not_the_gateways() -> None:
     """Whether it accepts in the end or leaves."""
     response, _ = make(Body(b"x", 0.05, b"y"))
-    caller = Caller()
-    sending = asyncio.create_task(send(response, caller))
+    caller, sending = begin(response)
     await asyncio.sleep(0.01)
     caller.accepts.clear()
     await asyncio.sleep(0.2)
@@ -177,8 +179,7 @@ async def test_nothing_was_sent_to_one_who_left_before_the_answer() -> None:
 async def test_no_comment_while_the_caller_is_slow() -> None:
     """The caller's silence is not the stream's: what waits to be written needs no company, whole or half."""
     response, ended = make(Body(b"data: 1\n\n", b"data: 2\n\ndata: half", 0.01, b" done\n\n"), EVENTS)
-    caller = Caller()
-    sending = asyncio.create_task(send(response, caller))
+    caller, sending = begin(response)
     await asyncio.sleep(0)
     caller.accepts.clear()
     await asyncio.sleep(0.8)
@@ -215,8 +216,7 @@ async def test_the_process_stops_in_the_middle(headers: list[Header]) -> None:
     """An event stream says so and ends; another breaks off; the call ends with a code and is no caller's leaving."""
     body = Body(b"data: 1\n\n", 60.0)
     response, ended = make(body, headers)
-    caller = Caller()
-    sending = asyncio.create_task(send(response, caller))
+    caller, sending = begin(response)
     await asyncio.sleep(0.01)
     sending.cancel()
     await sending
@@ -229,8 +229,7 @@ async def test_the_caller_leaves_in_the_middle(headers: list[Header]) -> None:
     """The backend's answer is closed, and the outcome says whose doing it was."""
     body = Body(b"data: 1\n\n", 60.0)
     response, ended = make(body, headers)
-    caller = Caller()
-    sending = asyncio.create_task(send(response, caller))
+    caller, sending = begin(response)
     await asyncio.sleep(0.01)
     caller.leaves.set()
     await asyncio.wait_for(sending, 5)

@@ -14,7 +14,7 @@ from azurefunctions.extensions.base import ModuleTrackerMeta, RequestTrackerMeta
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
-from gateway.web_extension import STOPPING, WebApp, _is_news
+from gateway.web_extension import IS_STOPPING, WebApp, _is_news
 
 
 class Caller:
@@ -133,7 +133,7 @@ async def test_a_call_overtaken_by_the_stop_is_answered(app: WebApp) -> None:
     task.cancel()
     await task
     assert caller.answer == (503, b"")
-    assert references().pop("1").http_request.scope[STOPPING] is True  # type: ignore[attr-defined]
+    assert references().pop("1").http_request.scope[IS_STOPPING] is True  # type: ignore[attr-defined]
 
 
 async def test_lifespan_surrounds_the_servers_life(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.llm.prompts.parts import mapping
+from gateway.llm.json_values import mapping, object_in
 from gateway.llm.sse import LINE_END
 from gateway.llm.usage import Usage, delivered_text, usage_of
 
@@ -45,15 +45,15 @@ def split_events(whole: bytes) -> Iterator[Event]:
         yield Event(whole[begin:], b"\n".join(data))
 
 
-def usage_in_events(whole: bytes) -> Iterator[Usage]:
-    """What whole events say was used. Costs next to nothing where they do not say it."""
+def usage_in_events(whole: bytes, earlier: Usage | None) -> Usage | None:
+    """What a stream has said was used, after these whole events. Costs next to nothing where they do not say it."""
     if SAID.search(whole) is None:
-        return
+        return earlier
     for event in split_events(whole):
         document = _document(event.data)
         said = usage_of(document) if document is not None else None
-        if said is not None:
-            yield said
+        earlier = said.after(earlier) if said is not None else earlier
+    return earlier
 
 
 def asks_for_usage(document: Mapping[str, Any]) -> bool:
@@ -100,15 +100,9 @@ class StreamUsage:
         self._text.extend(delivered_text(document))
         said = usage_of(document)
         if said is not None:
-            self.usage = said if self.usage is None else self.usage.merged(said)
+            self.usage = said.after(self.usage)
         return self._hides_usage and document.get("choices") == [] and mapping(document.get("usage")) != {}
 
 
 def _document(data: bytes) -> dict[str, Any] | None:
-    if not data.startswith(b"{"):
-        return None
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
+    return object_in(data) if data.startswith(b"{") else None

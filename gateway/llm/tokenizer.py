@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.llm.model_names import without_provider
+
 if TYPE_CHECKING:
     from tiktoken import Encoding
 
@@ -80,7 +82,7 @@ def encoding_name(model: str | None) -> str:
     from tiktoken.model import encoding_name_for_model
 
     try:
-        name = encoding_name_for_model((model or "").rpartition("/")[2])
+        name = encoding_name_for_model(without_provider(model))
     except KeyError:
         return NEWEST
     if name in PACKAGED:

@@ -6,17 +6,15 @@ no sense (negative, no number, more than any model could produce) is as good as 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.call import Header, first_value
-from gateway.llm.prompts.parts import mapping, objects
+from gateway.llm.json_values import mapping, object_in, objects
 
 # More than this in one answer is no usage figure but a mistake.
 MOST_TOKENS = 100_000_000
-
 
 BEDROCKS = (b"x-amzn-bedrock-input-token-count", b"x-amzn-bedrock-output-token-count")
 
@@ -39,13 +37,15 @@ class Usage:
         """What is charged against limits."""
         return self.prompt + self.completion
 
-    def merged(self, later: Usage) -> Usage:
-        """With what a later event of the same stream says: its figures are running totals, and 0 is not said."""
+    def after(self, earlier: Usage | None) -> Usage:
+        """With what earlier events of the same stream said: these are running totals, and 0 is not said."""
+        if earlier is None:
+            return self
         return Usage(
-            later.prompt or self.prompt,
-            later.completion or self.completion,
-            later.cached or self.cached,
-            later.reasoning or self.reasoning,
+            self.prompt or earlier.prompt,
+            self.completion or earlier.completion,
+            self.cached or earlier.cached,
+            self.reasoning or earlier.reasoning,
         )
 
 
@@ -72,11 +72,8 @@ def usage_of_answer(headers: Iterable[Header], pieces: Sequence[bytes]) -> Usage
     content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     if b'"usage' not in content or not is_json(headers):
         return usage_in_headers(headers)
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return usage_of(document) if isinstance(document, dict) else None
+    document = object_in(content)
+    return None if document is None else usage_of(document)
 
 
 def is_json(headers: Iterable[Header]) -> bool:
@@ -97,17 +94,20 @@ def _from_usage(usage: Mapping[str, Any]) -> Usage:
     if "prompt_tokens" in usage or "completion_tokens" in usage:
         return _openai(usage, "prompt_tokens", "completion_tokens")
     if "inputTokens" in usage or "outputTokens" in usage:
-        cached = _number(usage, "cacheReadInputTokens")
-        prompt = _number(usage, "inputTokens") + cached + _number(usage, "cacheWriteInputTokens")
-        return Usage(prompt, _number(usage, "outputTokens"), cached)
+        return _cache_beside(usage, "inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens")
     if "input_tokens_details" in usage or "total_tokens" in usage:
         return _openai(usage, "input_tokens", "output_tokens")
     if "input_tokens" in usage or "output_tokens" in usage:
-        # Anthropic counts what it read from or wrote to its cache beside the rest of the prompt.
-        cached = _number(usage, "cache_read_input_tokens")
-        prompt = _number(usage, "input_tokens") + cached + _number(usage, "cache_creation_input_tokens")
-        return Usage(prompt, _number(usage, "output_tokens"), cached)
+        return _cache_beside(
+            usage, "input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"
+        )
     return Usage()
+
+
+def _cache_beside(usage: Mapping[str, Any], prompt: str, completion: str, read: str, written: str) -> Usage:
+    """Anthropic and Bedrock count what was read from or written to a cache beside the rest of the prompt."""
+    cached = _number(usage, read)
+    return Usage(_number(usage, prompt) + cached + _number(usage, written), _number(usage, completion), cached)
 
 
 def _openai(usage: Mapping[str, Any], prompt: str, completion: str) -> Usage:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.backends.exchanges import OK, always, body, fetch, get, pieces, post, until
 from tests.backends.raw_server import Peer
+from tests.clock import Clock
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
@@ -19,16 +20,6 @@ CLOSES = {
     "Connection: close": HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\nok",
     "HTTP/1.0": b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
 }
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def numbered(peer: Peer):
@@ -186,10 +177,10 @@ async def test_idle_connections_expire(make_ours, serve):
     ours = make_ours(keepalive_expiry=30.0, clock=clock)
     server = serve(script)
     await fetch(ours, get(server.url))
-    clock.now += 29.9
+    clock.time += 29.9
     await fetch(ours, get(server.url))
     assert server.connections == 1
-    clock.now += 30.0
+    clock.time += 30.0
     await fetch(ours, get(server.url))
     assert server.connections == 2
     await server.told("closed")

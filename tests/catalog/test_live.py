@@ -10,18 +10,9 @@ from gateway.catalog.models import Document
 from gateway.catalog.secrets import SecretBox
 from gateway.catalog.snapshot import Snapshot
 from gateway.errors import StorageUnavailable
+from tests.clock import Clock, settle
 
 POLL_SECONDS = 10.0
-
-
-class Clock:
-    """Time that moves when told to."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 class Storage:
@@ -63,12 +54,6 @@ async def live(storage: Storage, clock: Clock) -> LiveCatalog:
     live = LiveCatalog(storage, SecretBox(()), {}, POLL_SECONDS, clock)
     assert await live.latest() is not None
     return live
-
-
-async def settle() -> None:
-    """Let background work finish: it needs a few turns of the loop and no time."""
-    for _ in range(10):
-        await asyncio.sleep(0)
 
 
 async def served(live: LiveCatalog) -> Snapshot | None:

@@ -103,7 +103,7 @@ def test_a_stream_says_it_in_parts() -> None:
     first, last = (usage_of(ANSWERS[f"Anthropic, {which} event"][0]) for which in ("first", "last"))
     assert first is not None
     assert last is not None
-    assert first.merged(last) == Usage(25, 15)
+    assert last.after(first) == Usage(25, 15)
 
 
 HEADERS: dict[str, tuple[dict[bytes, bytes], Usage | None]] = {

@@ -8,6 +8,7 @@ from gateway.catalog.keys import digest, generate
 from gateway.errors import StorageUnavailable, UnavailableError
 from gateway.policies.key_cache import FIRST_LOOK_UPS_AT_ONCE, UNKNOWN_SIZE, KeyCache
 from gateway.storage.subscriptions import SubscriptionRecord
+from tests.clock import Clock, settle
 
 
 def record(name: str = "team", state: str = "active") -> SubscriptionRecord:
@@ -43,28 +44,12 @@ class Storage:
         return self.records.get(name)
 
 
-class Clock:
-    """Time that moves when told to."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
 KEY = generate()
 
 
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-async def settle() -> None:
-    """Let background look-ups finish: they need a few turns of the loop and no time."""
-    for _ in range(10):
-        await asyncio.sleep(0)
 
 
 async def test_a_known_key_costs_one_look_up(clock: Clock) -> None:

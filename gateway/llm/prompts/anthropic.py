@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.llm.json_values import mapping, objects, text_of
 from gateway.llm.prompts import media
 from gateway.llm.prompts.image_formulas import ANTHROPIC
-from gateway.llm.prompts.parts import Parts, mapping, objects
+from gateway.llm.prompts.parts import Parts
 
 MESSAGE_TOKENS = 3
 
@@ -25,9 +26,7 @@ def messages(document: Mapping[str, Any], model: str | None) -> Parts:
     tools = list(objects(document.get("tools")))
     parts.tokens += TOOLS_TOKENS if tools else 0
     for tool in tools:
-        parts.text(tool.get("name"))
-        parts.text(tool.get("description"))
-        parts.json(tool.get("input_schema"))
+        parts.tool(tool.get("name"), tool.get("description"), tool.get("input_schema"))
     return parts
 
 
@@ -53,8 +52,7 @@ def _source(parts: Parts, block: Mapping[str, Any], depth: int) -> None:
     source = mapping(block.get("source"))
     if not source:
         return
-    data = source.get("data")
-    data = data if isinstance(data, str) else ""
+    data = text_of(source.get("data"))
     if source.get("type") == "text":
         parts.text(data)
     elif source.get("type") == "content":

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.llm.json_values import mapping, objects, text_of
 from gateway.llm.prompts import media
 from gateway.llm.prompts.anthropic import MESSAGE_TOKENS
 from gateway.llm.prompts.image_formulas import ANTHROPIC
-from gateway.llm.prompts.parts import Parts, mapping, objects
+from gateway.llm.prompts.parts import Parts
 
 
 def converse(document: Mapping[str, Any], model: str | None) -> Parts:
@@ -21,10 +22,8 @@ def converse(document: Mapping[str, Any], model: str | None) -> Parts:
         for block in objects(message.get("content")):
             _block(parts, block)
     for tool in objects(mapping(document.get("toolConfig")).get("tools")):
-        specification = mapping(tool.get("toolSpec"))
-        parts.text(specification.get("name"))
-        parts.text(specification.get("description"))
-        parts.json(mapping(specification.get("inputSchema")).get("json"))
+        said = mapping(tool.get("toolSpec"))
+        parts.tool(said.get("name"), said.get("description"), mapping(said.get("inputSchema")).get("json"))
     return parts
 
 
@@ -49,5 +48,4 @@ def _media(parts: Parts, block: Mapping[str, Any]) -> None:
 
 
 def _bytes(value: Any) -> str:
-    data = mapping(mapping(value).get("source")).get("bytes")
-    return data if isinstance(data, str) else ""
+    return text_of(mapping(mapping(value).get("source")).get("bytes"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.llm.json_values import mapping, objects, text_of
 from gateway.llm.prompts import media
 from gateway.llm.prompts.image_formulas import GEMINI
-from gateway.llm.prompts.parts import Parts, mapping, objects
+from gateway.llm.prompts.parts import Parts
 
 # "Understand and count tokens", "Multimodal tokens".
 AUDIO_TOKENS_A_SECOND = 32
@@ -25,9 +26,7 @@ def generate_content(document: Mapping[str, Any], model: str | None) -> Parts:
             _part(parts, part)
     for tool in objects(document.get("tools")):
         for declaration in objects(tool.get("functionDeclarations") or tool.get("function_declarations")):
-            parts.text(declaration.get("name"))
-            parts.text(declaration.get("description"))
-            parts.json(declaration.get("parameters"))
+            parts.tool(declaration.get("name"), declaration.get("description"), declaration.get("parameters"))
     return parts
 
 
@@ -43,8 +42,7 @@ def _part(parts: Parts, part: Mapping[str, Any]) -> None:
 
 
 def _inline(parts: Parts, inline: Mapping[str, Any]) -> int:
-    data = inline.get("data")
-    data = data if isinstance(data, str) else ""
+    data = text_of(inline.get("data"))
     form = str(inline.get("mimeType") or inline.get("mime_type") or "")
     if form.startswith("image/"):
         return parts.images.inline(data)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from gateway.llm.model_names import without_provider
 from gateway.llm.prompts.media import Images
 
 
@@ -42,7 +43,7 @@ MAXIMUM_PATCHES = 1_536
 
 def openai_images(model: str | None) -> Images:
     """OpenAI's formula for a model; an unknown one's is that of GPT-4o."""
-    name = (model or "").rpartition("/")[2]
+    name = without_provider(model)
     rule = next((rule for prefix, rule in OPENAI if name.startswith(prefix)), USUAL)
     if isinstance(rule, _Patches):
         factor = rule.factor

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from gateway.llm.json_values import mapping, objects, text_of
+from gateway.llm.model_names import without_provider
 from gateway.llm.prompts import media
 from gateway.llm.prompts.image_formulas import openai_images
-from gateway.llm.prompts.parts import Parts, mapping, objects
+from gateway.llm.prompts.parts import Parts
 
 MESSAGE_TOKENS = 3
 NAME_TOKENS = 1
@@ -118,8 +120,7 @@ def _content(parts: Parts, content: Any) -> None:
 def _picture(parts: Parts, part: Mapping[str, Any]) -> int:
     given = part["image_url"]
     source = mapping(given) or {"url": given, "detail": part.get("detail")}
-    url = source.get("url")
-    return parts.images.at_url(url if isinstance(url, str) else "", str(source.get("detail") or "auto"))
+    return parts.images.at_url(text_of(source.get("url")), str(source.get("detail") or "auto"))
 
 
 def _audio(parts: Parts, part: Mapping[str, Any]) -> int:
@@ -144,7 +145,7 @@ MEDIA = {"image_url": _picture, "input_audio": _audio, "file": _file, "file_data
 def _tools(parts: Parts, functions: list[Mapping[str, Any]], model: str | None) -> None:
     if not functions:
         return
-    name = (model or "").rpartition("/")[2]
+    name = without_provider(model)
     costs = OLDER if name.startswith(OLDER_MODELS) and not name.startswith(NEWER_MODELS) else NEWER
     parts.tokens += costs.all
     for function in functions:
@@ -176,4 +177,4 @@ MAXIMUM_DEPTH = 32
 
 
 def _without_stop(description: Any) -> str:
-    return description.removesuffix(".") if isinstance(description, str) else ""
+    return text_of(description).removesuffix(".")

@@ -6,7 +6,6 @@ Everything here takes any JSON whatever: a body that its backend will refuse is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,13 +32,8 @@ class Parts:
         elif value is not None:
             self.texts.append(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """The object, or an empty one in place of anything else."""
-    return value if isinstance(value, dict) else {}
-
-
-def objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    """The objects in a list; an object by itself counts as a list of one."""
-    items = value if isinstance(value, list) else [value]
-    return (item for item in items if isinstance(item, dict))
+    def tool(self, name: Any, description: Any, schema: Any) -> None:
+        """What the model is told of a tool: its name, what it is for, and the schema of its input."""
+        self.text(name)
+        self.text(description)
+        self.json(schema)

@@ -1,0 +1,32 @@
+"""Reading JSON that somebody else wrote: whatever stands in a place, the reader gets the type it can use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def object_in(content: bytes) -> dict[str, Any] | None:
+    """The JSON object that these bytes are; None if they are anything else."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The object, or an empty one in place of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The objects in a list; an object by itself counts as a list of one."""
+    items = value if isinstance(value, list) else [value]
+    return (item for item in items if isinstance(item, dict))
+
+
+def text_of(value: Any) -> str:
+    """The text, or an empty one in place of anything else."""
+    return value if isinstance(value, str) else ""
