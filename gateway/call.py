@@ -6,14 +6,16 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.body import RequestBody
 
 if TYPE_CHECKING:
     from gateway.catalog.models import Product
     from gateway.catalog.snapshot import ApiEntry
+    from gateway.llm.answer_reader import AnswerReader
     from gateway.llm.operations import Operation
+    from gateway.llm.tokens import Protocol
     from gateway.llm.usage import Usage
 
 Header = tuple[bytes, bytes]
@@ -51,13 +53,17 @@ class Reply:
 
 @dataclass(slots=True)
 class Outcome:
-    """How a call ended. `code` is one of `errors.CODES`, or None where all went well."""
+    """How a call ended. `code` is one of `errors.CODES`, or None where all went well.
+
+    `cached` says that no backend was asked.
+    """
 
     status: int = 0
     code: str | None = None
     bytes_sent: int = 0
     streamed: bool = False
     aborted: bool = False
+    cached: bool = False
 
 
 def first_value(headers: Iterable[Header], name: bytes) -> bytes | None:
@@ -66,6 +72,13 @@ def first_value(headers: Iterable[Header], name: bytes) -> bytes | None:
         if key == name:
             return value
     return None
+
+
+async def close_body(body: AsyncIterator[bytes]) -> None:
+    """Give a reply's body up, if it can be: not every iterator has something to close."""
+    aclose = getattr(body, "aclose", None)
+    if aclose is not None:
+        await aclose()
 
 
 EndCallback = Callable[["Call", Outcome], None]
@@ -87,9 +100,21 @@ class Call:
     operation: Operation | None = None
     caller: Caller = field(default_factory=Caller)
     content: bytes | None = None
+    # What `content` says, and how it says it. The document is let go of before the call is forwarded: it can take many
+    # times the memory of its bytes.
+    document: dict[str, Any] | None = None
+    protocol: Protocol | None = None
     model: str | None = None
-    # What the backend says it used, once it has said so.
+    # The tokens of the prompt as far as they are known before the backend tells.
+    estimated_prompt: int | None = None
+    reader: AnswerReader | None = None
+    # At the end of the call: what the backend reported, or else what was counted here; None if nothing was used.
     usage: Usage | None = None
+    usage_counted: bool = False
+    # In billionths of a US dollar.
+    cost: int | None = None
+    # From `started` to the first byte of the backend's answer on its way to the caller.
+    first_byte_seconds: float | None = None
     # How long the call waited for others: the backend's answer, and the caller's sending and accepting.
     backend_seconds: float = 0.0
     caller_seconds: float = 0.0
@@ -100,6 +125,11 @@ class Call:
         """The first value of a header, or None. `name` is lower case."""
         value = first_value(self.headers, name)
         return None if value is None else value.decode("latin-1")
+
+    def mark_first_byte(self) -> None:
+        """The backend's answer is about to go out to the caller, its first byte or another."""
+        if self.first_byte_seconds is None and self.reader is not None and self.reader.status is not None:
+            self.first_byte_seconds = time.perf_counter() - self.started
 
     def on_end(self, callback: EndCallback) -> None:
         """Have `callback` run once when the call is over, however it ends; the last registered runs first."""

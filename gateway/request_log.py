@@ -7,15 +7,12 @@ import logging
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
-from urllib.parse import unquote
 
 from gateway.call import Call, Outcome
-from gateway.catalog.keys import holds_key
+from gateway.llm.model_names import shown_model
 from gateway.llm.usage import Usage
 
 log = logging.getLogger("gateway.request")
-
-MAXIMUM_MODEL_CHARACTERS = 200
 
 
 def log_request(call: Call, outcome: Outcome) -> None:
@@ -39,7 +36,7 @@ def _line(call: Call, outcome: Outcome) -> str:
         f',"operation":{_text(call.operation.name if call.operation else None)}'
         f',"subscription":{_text(call.caller.subscription)}'
         f',"product":{_text(product.name if product else None)}'
-        f',"model":{_text(_model(call))}'
+        f',"model":{_text(shown_model(call))}'
         f"{_tokens(call.usage)}"
         f',"status":{outcome.status}'
         f',"code":{_text(outcome.code)}'
@@ -66,13 +63,3 @@ def _tokens(usage: Usage | None) -> str:
 def _text(text: str | None) -> str:
     """A JSON string. Nearly all of them come again and again; those that do not push each other out."""
     return json.dumps(text)
-
-
-def _model(call: Call) -> str | None:
-    model = call.model
-    if model is None and call.operation is not None:
-        model = call.operation.deployment
-    if model is None or holds_key(unquote(model)):
-        # A key in the wrong field is a key all the same.
-        return None
-    return model[:MAXIMUM_MODEL_CHARACTERS]

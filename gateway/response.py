@@ -10,11 +10,12 @@ from collections.abc import AsyncIterator
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.call import Call, Header, Reply
+from gateway.call import Call, Header, Reply, close_body
 from gateway.errors import CallerError, GatewayError, UnavailableError
-from gateway.llm.sse import COMMENT, EventBuffer, error_event
-from gateway.llm.stream_usage import usage_in_events
-from gateway.llm.usage import is_json, usage_of_answer
+from gateway.llm.answer_reader import AnswerReader
+from gateway.llm.sse import COMMENT, DONE, error_event
+from gateway.llm.stream_reader import StreamReader
+from gateway.llm.tokens import Protocol
 from gateway.presence import Attendance, CallerPresence, Tick
 
 log = logging.getLogger("gateway")
@@ -24,9 +25,6 @@ log = logging.getLogger("gateway")
 HOLD_SECONDS = 1.0
 
 STOPPING = UnavailableError("GatewayStopping")
-
-# Of a longer answer that comes in pieces, what the backend says it used is not looked for.
-LONGEST_READ_BYTES = 1024 * 1024
 
 
 def reply_of(error: GatewayError) -> Reply:
@@ -49,6 +47,8 @@ class GatewayResponse(Response):
         self.raw_headers = [*reply.headers, (b"x-request-id", call.request_id.encode("latin-1"))]
         self._call = call
         self._reply = reply
+        # Without one, nobody wants to know what the answer says.
+        self._reader = call.reader or AnswerReader(lambda texts: 0)
         self._attendance = attendance or Attendance()
         self._comment_seconds = comment_seconds
         self._called = False
@@ -93,11 +93,13 @@ class GatewayResponse(Response):
         elif not any(name == b"content-length" for name, _ in self.raw_headers):
             self.raw_headers.append((b"content-length", str(len(body)).encode()))
         await self._start(send)
+        self._call.mark_first_byte()
         await send({"type": "http.response.body", "body": body})
-        if not (self._call.outcome.aborted or self._call.body.cut_short):
-            self._call.outcome.bytes_sent = len(body)
         # Only now, when the caller has its answer.
-        self._call.usage = usage_of_answer(self._reply.headers, [body])
+        reader = self._reader.of_pieces(self._reply.headers)
+        reader.take_whole(body)
+        if not (self._call.outcome.aborted or self._call.body.cut_short):
+            self._call.outcome.bytes_sent = reader.sent_bytes = len(body)
 
     async def _send_stream(self, receive: Receive, send: Send, pieces: AsyncIterator[bytes]) -> None:
         try:
@@ -106,33 +108,33 @@ class GatewayResponse(Response):
             else:
                 await self._send_pieces(receive, send, pieces)
         finally:
-            await _close(pieces)
+            await close_body(pieces)
 
     async def _send_pieces(self, receive: Receive, send: Send, pieces: AsyncIterator[bytes]) -> None:
         await self._start(send)
         presence = self._presence(receive)
         output = _Output(send, self._call)
-        limit = LONGEST_READ_BYTES if is_json(self._reply.headers) else 0
-        read: list[bytes] = []
+        reader = self._reader.of_pieces(self._reply.headers)
         try:
             with presence:
                 async for piece in pieces:
+                    self._call.mark_first_byte()
+                    reader.take(piece)
                     await output.write(piece)
-                    if self._call.outcome.bytes_sent <= limit:
-                        read.append(piece)
+                    reader.sent_bytes += len(piece)
+                reader.finish()
         except GatewayError as error:
             # Left without its end, the answer has its connection closed by the server: it cannot be taken for whole.
             self._call.outcome.code = error.code
             return
         await self._finish(send, presence)
-        self._call.usage = usage_of_answer(self._reply.headers, read)
 
     async def _send_events(self, receive: Receive, send: Send, pieces: AsyncIterator[bytes]) -> None:
         # A comment or an error event would make a length that the backend announced untrue.
         self.raw_headers = _without_length(self.raw_headers)
         self._call.outcome.streamed = True
         await self._start(send)
-        events = _EventStream(_Output(send, self._call), self._call, self._comment_seconds)
+        events = _EventStream(_Output(send, self._call), self._call, self._reader.of_events(), self._comment_seconds)
         presence = self._presence(receive, events.tick, min(HOLD_SECONDS, self._comment_seconds / 3))
         try:
             with presence:
@@ -185,26 +187,32 @@ class _Output:
 class _EventStream:
     """Passes events on untouched, one flush an event, so that something of our own may stand between any two."""
 
-    def __init__(self, output: _Output, call: Call, comment_seconds: float) -> None:
+    def __init__(self, output: _Output, call: Call, reader: StreamReader, comment_seconds: float) -> None:
         self._output = output
         self._call = call
+        self._reader = reader
         self._comment_seconds = comment_seconds
-        self._buffer = EventBuffer()
         self._held_since: float | None = None
 
     async def relay(self, pieces: AsyncIterator[bytes]) -> None:
         async for piece in pieces:
-            ready = self._buffer.feed(piece)
-            if not self._buffer.holds_something:
+            ready = self._reader.feed(piece)
+            if not self._reader.holds_something:
                 self._held_since = None
             elif ready or self._held_since is None:
                 self._held_since = time.monotonic()
-            if ready:
-                await self._output.write(ready)
-                self._call.usage = usage_in_events(ready, self._call.usage)
-        await self._output.write(self._buffer.rest())
-        if self._buffer.watcher.error_seen:
+            await self._pass_on(ready)
+        await self._pass_on(self._reader.rest())
+        if self._reader.error_seen:
             self._call.outcome.code = "BackendStreamError"
+
+    async def _pass_on(self, ready: bytes) -> None:
+        if ready:
+            self._call.mark_first_byte()
+            await self._output.write(ready)
+            self._reader.sent()
+        if self._reader.cut is not None:
+            raise self._reader.cut
 
     async def tick(self) -> None:
         """Let go of half an event that waits for the other half; else, say something if nobody has for long.
@@ -214,17 +222,19 @@ class _EventStream:
         now = time.monotonic()
         if self._output.writing:
             return
-        if self._buffer.holds_something:
+        if self._reader.holds_something:
             if self._held_since is not None and now - self._held_since >= HOLD_SECONDS:
-                await self._output.write(self._buffer.let_go())
-        elif not self._buffer.mid_event and now - self._output.last_sent >= self._comment_seconds:
+                await self._output.write(self._reader.let_go())
+        elif not self._reader.mid_event and now - self._output.last_sent >= self._comment_seconds:
             await self._output.write(COMMENT)
 
     async def fail(self, error: GatewayError) -> None:
         """Tell the caller, in the stream, that this is not its proper end. Half an event that was held is dropped."""
         self._call.outcome.code = error.code
-        closing = b"\n\n" if self._buffer.mid_event else b""
-        await self._output.write(closing + error_event(error.body()))
+        words = error_event(error.body())
+        if error is self._reader.cut and self._call.protocol is Protocol.CHAT:
+            words = self._reader.last_chunk() + words + DONE
+        await self._output.write((b"\n\n" if self._reader.mid_event else b"") + words)
 
     @property
     def are_blocked(self) -> bool:
@@ -234,9 +244,3 @@ class _EventStream:
 
 def _without_length(headers: list[Header]) -> list[Header]:
     return [pair for pair in headers if pair[0] != b"content-length"]
-
-
-async def _close(pieces: AsyncIterator[bytes]) -> None:
-    aclose = getattr(pieces, "aclose", None)
-    if aclose is not None:
-        await aclose()

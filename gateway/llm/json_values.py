@@ -7,12 +7,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-def object_in(content: bytes) -> dict[str, Any] | None:
-    """The JSON object that these bytes are; None if they are anything else."""
+def json_in(content: bytes) -> Any:
+    """The JSON that these bytes are; None if they are anything else."""
     try:
-        document = json.loads(content)
+        return json.loads(content)
     except (ValueError, RecursionError):
         return None
+
+
+def object_in(content: bytes) -> dict[str, Any] | None:
+    """The JSON object that these bytes are; None if they are anything else."""
+    document = json_in(content)
     return document if isinstance(document, dict) else None
 
 

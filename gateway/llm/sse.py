@@ -114,3 +114,4 @@ def error_event(document: bytes) -> bytes:
 
 
 COMMENT = b": keep-alive\n\n"
+DONE = b"data: [DONE]\n\n"

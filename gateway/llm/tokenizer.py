@@ -23,10 +23,15 @@ NEWEST = "o200k_base"
 PACKAGED = (NEWEST, "cl100k_base")
 
 # In characters. So much is counted in the event loop (15 ms at the worst), more in a thread; of a longer text samples.
+# Who cannot wait for a thread has samples already of what is more than the loop may count.
 LOOP_CHARACTERS = 64 * 1024
 COUNTED_CHARACTERS = 1024 * 1024
 SAMPLES = 64
+LOOP_SAMPLE_CHARACTERS = LOOP_CHARACTERS // SAMPLES
 SAMPLE_CHARACTERS = 4_096
+
+# A rule of thumb for English, until the vocabularies are loaded.
+CHARACTERS_A_TOKEN = 4
 
 # One call into the tokenizer takes no more: its time grows faster than a text without spaces does.
 SLICE_CHARACTERS = 64 * 1024
@@ -45,6 +50,11 @@ class Tokenizer:
         if self._loading is None:
             self._loading = asyncio.get_running_loop().create_task(asyncio.to_thread(self._load))
 
+    async def aclose(self) -> None:
+        """Wait for a loading that has begun: a thread cannot be stopped."""
+        if self._loading is not None:
+            await asyncio.wait([self._loading])
+
     async def count(self, texts: Sequence[str], model: str | None) -> int:
         """How many tokens these texts are for `model`; of more than `COUNTED_CHARACTERS` an estimate from samples."""
         if not texts:
@@ -56,12 +66,30 @@ class Tokenizer:
             return _count(encoding, texts)
         if characters <= COUNTED_CHARACTERS:
             return await asyncio.to_thread(_count, encoding, texts)
-        samples = list(_samples(texts, characters))
+        samples = list(_samples(texts, characters, SAMPLE_CHARACTERS))
         counted = await asyncio.to_thread(_count, encoding, samples)
         return round(counted * characters / sum(map(len, samples)))
 
+    def count_now(self, texts: Sequence[str], model: str | None) -> int:
+        """The same for those who cannot wait: samples beyond `LOOP_CHARACTERS`, and a rule of thumb before loading."""
+        characters = sum(map(len, texts))
+        if not characters:
+            return 0
+        if not self.is_loaded:
+            return -(-characters // CHARACTERS_A_TOKEN)
+        encoding = self._encodings[encoding_name(model)]
+        if characters <= LOOP_CHARACTERS:
+            return _count(encoding, texts)
+        samples = list(_samples(texts, characters, LOOP_SAMPLE_CHARACTERS))
+        return round(_count(encoding, samples) * characters / sum(map(len, samples)))
+
+    @property
+    def is_loaded(self) -> bool:
+        """True once counting needs no waiting."""
+        return len(self._encodings) == len(PACKAGED)
+
     async def _ready(self) -> None:
-        if len(self._encodings) < len(PACKAGED):
+        if not self.is_loaded:
             self.start()
             assert self._loading is not None
             # Others wait for the same task, so one who leaves must not take it along.
@@ -100,7 +128,7 @@ def _slices(text: str) -> Iterator[str]:
     return (text[start : start + SLICE_CHARACTERS] for start in range(0, len(text), SLICE_CHARACTERS))
 
 
-def _samples(texts: Sequence[str], characters: int) -> Iterator[str]:
+def _samples(texts: Sequence[str], characters: int, size: int) -> Iterator[str]:
     """Pieces at equal distances over all texts, as if they were one."""
     distance = characters // SAMPLES
     begin = 0
@@ -108,6 +136,6 @@ def _samples(texts: Sequence[str], characters: int) -> Iterator[str]:
     for text in texts:
         while wanted < begin + len(text):
             start = wanted - begin
-            yield text[start : start + SAMPLE_CHARACTERS]
+            yield text[start : start + size]
             wanted += distance
         begin += len(text)

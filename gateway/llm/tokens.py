@@ -42,3 +42,9 @@ async def prompt_tokens(
     """The tokens of a prompt. Exact where the maker publishes how it counts, an estimate elsewhere; never an error."""
     parts = PROMPTS[protocol](document, model)
     return parts.tokens + await tokenizer.count(parts.texts, model)
+
+
+def prompt_tokens_now(tokenizer: Tokenizer, protocol: Protocol, document: Mapping[str, Any], model: str | None) -> int:
+    """The same for those who cannot wait, who answer for the document's being small."""
+    parts = PROMPTS[protocol](document, model)
+    return parts.tokens + tokenizer.count_now(parts.texts, model)

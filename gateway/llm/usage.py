@@ -6,12 +6,12 @@ no sense (negative, no number, more than any model could produce) is as good as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.call import Header, first_value
-from gateway.llm.json_values import mapping, object_in, objects
+from gateway.llm.json_values import mapping, objects
 
 # More than this in one answer is no usage figure but a mistake.
 MOST_TOKENS = 100_000_000
@@ -52,10 +52,13 @@ class Usage:
 def usage_of(document: Mapping[str, Any]) -> Usage | None:
     """What an answer, or one event of a stream, says was used; None if it says nothing that makes sense."""
     # Where it stands: at the top, or (responses, Anthropic's message_start) in the object that the event is about.
-    for holder in (document, mapping(document.get("response")), mapping(document.get("message"))):
+    message = mapping(document.get("message"))
+    for holder in (document, mapping(document.get("response")), message):
         for name, read in (("usage", _from_usage), ("usageMetadata", _from_gemini)):
             if mapping(holder.get(name)):
-                return _read(read, mapping(holder[name]))
+                usage = _read(read, mapping(holder[name]))
+                # A message that has only begun says 1 or so for a completion that is still to come.
+                return replace(usage, completion=0) if usage is not None and holder is message else usage
     return None
 
 
@@ -65,15 +68,6 @@ def _read(read: Callable[[Mapping[str, Any]], Usage], said: Mapping[str, Any]) -
     except _Absurd:
         return None
     return usage if usage.total else None
-
-
-def usage_of_answer(headers: Iterable[Header], pieces: Sequence[bytes]) -> Usage | None:
-    """What a whole answer says was used, in its JSON or in its headers."""
-    content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-    if b'"usage' not in content or not is_json(headers):
-        return usage_in_headers(headers)
-    document = object_in(content)
-    return None if document is None else usage_of(document)
 
 
 def is_json(headers: Iterable[Header]) -> bool:
@@ -144,10 +138,12 @@ def _delivered(document: Mapping[str, Any]) -> Iterator[Any]:
         yield choice.get("text")
         for message in (mapping(choice.get("delta")), mapping(choice.get("message"))):
             yield from _message(message)
-    # Responses: `response.output_text.delta` and its like; Anthropic: `content_block_delta`.
+    # Responses: `response.output_text.delta` and its like; Anthropic and Bedrock: `content_block_delta`.
     delta = document.get("delta")
     yield delta
     yield from (mapping(delta).get(name) for name in ("text", "partial_json", "thinking"))
+    yield mapping(mapping(delta).get("toolUse")).get("input")
+    yield mapping(mapping(delta).get("reasoningContent")).get("text")
     for block in [*objects(document.get("content")), *_output_blocks(document)]:
         yield block.get("text")
     for candidate in objects(document.get("candidates")):

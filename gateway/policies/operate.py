@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.call import Call, Reply
 from gateway.errors import CallerError
 from gateway.llm.operations import openai_operation, passthrough_operation
+from gateway.llm.protocols import openai_protocol, passthrough_protocol
 
 if TYPE_CHECKING:
     from gateway.catalog.snapshot import ApiEntry
@@ -20,32 +21,66 @@ MAXIMUM_MARKS = 1_000_000
 
 
 class Operate:
-    """Sets `call.operation`, and for JSON operations `call.content` and `call.model`."""
+    """Sets `call.operation`, and where the body is JSON to be read `call.content`, `document`, `protocol` and `model`.
 
-    def __init__(self, entry: ApiEntry) -> None:
-        self._match = openai_operation if entry.api.type == "openai" else passthrough_operation
+    Of a passthrough API bodies are read only if `reads_passthrough`, and refused for nothing but their size: what
+    cannot be read goes to the backend as it came, with no `document`.
+    """
+
+    def __init__(self, entry: ApiEntry, reads_passthrough: bool = False) -> None:
+        self._run = self._openai if entry.api.type == "openai" else self._passthrough
+        self._reads_passthrough = reads_passthrough
         self._parsed_limit = entry.max_request_bytes
         self._streamed_limit = entry.api.max_request_bytes
 
     async def __call__(self, call: Call, next: Next) -> Reply:
-        call.operation = self._match(call.method, call.rest)
+        await self._run(call)
+        return await next(call)
+
+    async def _openai(self, call: Call) -> None:
+        call.operation = openai_operation(call.method, call.rest)
         if not call.operation.parsed:
             call.body.limit_to(self._streamed_limit)
-            return await next(call)
+            return
         require_json_type(call)
+        call.protocol = openai_protocol(call.operation)
+        call.document = parse_object(await self._read(call))
+        call.model = _model(call.document) or call.operation.deployment
+
+    async def _passthrough(self, call: Call) -> None:
+        call.operation = passthrough_operation(call.method, call.rest)
+        found = passthrough_protocol(call.rest) if self._reads_passthrough and call.method == "POST" else None
+        if found is None or not _is_json(call):
+            call.body.limit_to(self._streamed_limit)
+            return
+        call.protocol, call.model = found
+        content = await self._read(call)
+        try:
+            call.document = parse_object(content)
+        except CallerError:
+            return
+        call.model = call.model or _model(call.document)
+
+    async def _read(self, call: Call) -> bytes:
         call.body.limit_to(self._parsed_limit)
         try:
             call.content = await call.body.read()
         finally:
             call.caller_seconds += call.body.waited_seconds
-        # The parsed body is let go of at once: it can take many times the memory of its bytes.
-        call.model = _model(parse_object(call.content))
-        return await next(call)
+        return call.content
 
 
 def _model(document: dict[str, Any]) -> str | None:
     model = document.get("model")
     return model if isinstance(model, str) else None
+
+
+def _is_json(call: Call) -> bool:
+    try:
+        require_json_type(call)
+    except CallerError:
+        return False
+    return True
 
 
 def require_json_type(call: Call) -> None:

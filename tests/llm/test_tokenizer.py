@@ -124,3 +124,21 @@ async def test_callers_share_the_loading() -> None:
     await asyncio.sleep(0)
     calls[0].cancel()
     assert await asyncio.gather(*calls[1:]) == [6, 6]
+
+
+async def test_those_who_cannot_wait() -> None:
+    """The same count at once; before the vocabularies are loaded, a token for four characters."""
+    tokenizer = Tokenizer()
+    assert (tokenizer.count_now(["tiktoken is great!"], "gpt-4o"), tokenizer.is_loaded) == (5, False)
+    tokenizer.start()
+    await tokenizer.aclose()
+    assert (tokenizer.count_now(["tiktoken is great!"], "gpt-4o"), tokenizer.is_loaded) == (6, True)
+    assert tokenizer.count_now([], "gpt-4o") == tokenizer.count_now([""], "gpt-4o") == 0
+
+
+async def test_those_who_cannot_wait_have_samples_of_a_long_text() -> None:
+    """Within 5 %, and no more is counted than the loop may count."""
+    tokenizer = Tokenizer()
+    text = prose(10 * LOOP_CHARACTERS)
+    exact = await tokenizer.count([text], "gpt-4o")
+    assert abs(tokenizer.count_now([text], "gpt-4o") / exact - 1) < 0.05

@@ -54,7 +54,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], Usage]] = {
     ),
     "Anthropic, first event": (
         {"type": "message_start", "message": {"usage": {"input_tokens": 25, "output_tokens": 1}}},
-        Usage(25, 1),
+        Usage(25, 0),
     ),
     "Anthropic, last event": ({"type": "message_delta", "usage": {"output_tokens": 15}}, Usage(0, 15)),
     "Gemini": (

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gateway.body import RequestBody
 from gateway.call import Call, Reply
+from gateway.catalog.snapshot import ApiEntry
 from gateway.errors import CallerError
+from gateway.llm.tokens import Protocol
 from gateway.policies.operate import MAXIMUM_MARKS, Operate, parse_object
 from tests.policies.test_admit import entry
 
@@ -102,3 +105,80 @@ async def test_the_time_of_a_caller_who_leaves_in_the_middle_is_its_own() -> Non
     with pytest.raises(CallerError):
         await Operate(entry())(call, answer)
     assert call.caller_seconds >= 0.04
+
+
+async def test_the_model_of_azures_paths() -> None:
+    """The deployment, unless the body names one."""
+    for content, model in ((b"{}", "mine"), (b'{"model": "gpt"}', "gpt")):
+        call = call_with(iter([{"type": "http.request", "body": content}]))
+        call.rest = "openai/deployments/mine/chat/completions"
+        await Operate(entry())(call, answer)
+        assert call.model == model
+
+
+async def test_what_the_body_says_is_kept() -> None:
+    """For the policies behind; and the protocol in which it says it."""
+    call = call_with(iter([{"type": "http.request", "body": b'{"model": "gpt", "n": 1}'}]))
+    await Operate(entry())(call, answer)
+    assert (call.document, call.protocol) == ({"model": "gpt", "n": 1}, Protocol.CHAT)
+
+
+def passthrough(limit: str = "") -> ApiEntry:
+    """An API that is not OpenAI's."""
+    found = entry(more=limit)
+    return replace(found, api=found.api.model_copy(update={"type": "passthrough"}))
+
+
+GEMINI = "v1beta/models/gemini:generateContent"
+PASSED: dict[str, tuple[str, bytes, bytes, tuple[bytes | None, Any, Protocol | None, str | None]]] = {
+    "Anthropic": (
+        "v1/messages",
+        b'{"model": "claude"}',
+        b"application/json",
+        (b'{"model": "claude"}', {"model": "claude"}, Protocol.ANTHROPIC, "claude"),
+    ),
+    "the path's model wins": (
+        GEMINI,
+        b'{"model": "x"}',
+        b"application/json; charset=utf-8",
+        (b'{"model": "x"}', {"model": "x"}, Protocol.GEMINI, "gemini"),
+    ),
+    "not valid": (GEMINI, b"{broken", b"application/json", (b"{broken", None, Protocol.GEMINI, "gemini")),
+    "no object": ("v1/messages", b"[]", b"application/json", (b"[]", None, Protocol.ANTHROPIC, None)),
+    "empty": ("v1/messages", b"", b"application/json", (b"", None, Protocol.ANTHROPIC, None)),
+    "too many marks": (
+        "v1/messages",
+        REFUSED["too many lists"][0],
+        b"application/json",
+        (REFUSED["too many lists"][0], None, Protocol.ANTHROPIC, None),
+    ),
+    "no JSON": ("v1/messages", b"{}", b"text/plain", (None, None, None, None)),
+    "another path": ("v1/files", b"{}", b"application/json", (None, None, None, None)),
+}
+
+
+@pytest.mark.parametrize(("path", "content", "kind", "expected"), PASSED.values(), ids=PASSED.keys())
+async def test_a_passthrough_body(path: str, content: bytes, kind: bytes, expected: Any) -> None:
+    """Read where a limit wants it and its protocol is known; never refused for what it says."""
+    call = call_with(iter([{"type": "http.request", "body": content}]))
+    call.rest, call.headers = path, [(b"content-type", kind)]
+    await Operate(passthrough(), reads_passthrough=True)(call, answer)
+    assert (call.content, call.document, call.protocol, call.model) == expected
+
+
+async def test_a_passthrough_body_streams_where_nobody_reads_it() -> None:
+    """As long as no limit applies; and a compressed one always."""
+    for reads, headers in ((False, []), (True, [(b"content-encoding", b"gzip")])):
+        call = call_with(iter([]))
+        call.rest, call.headers = "v1/messages", [*call.headers, *headers]
+        await Operate(passthrough(), reads_passthrough=reads)(call, answer)
+        assert (call.content, call.protocol, call.body.complete) == (None, None, False)
+
+
+async def test_a_passthrough_body_that_is_read_has_the_apis_limit() -> None:
+    """Its size is the one thing that it is refused for."""
+    call = call_with(iter([{"type": "http.request", "body": b"{" + b" " * 100}]))
+    call.rest = "v1/messages"
+    with pytest.raises(CallerError, match="larger") as refused:
+        await Operate(passthrough("maxRequestBytes: 64"), reads_passthrough=True)(call, answer)
+    assert refused.value.status == 413

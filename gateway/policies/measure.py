@@ -1,0 +1,160 @@
+"""measure: what the call used, as its backend reports it, or else as it is counted here."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gateway.call import Call, Outcome, Reply, close_body
+from gateway.llm.answer_reader import AnswerReader
+from gateway.llm.asking import asks_for_usage, with_usage_asked_for
+from gateway.llm.json_values import object_in
+from gateway.llm.model_names import shown_model
+from gateway.llm.prices import cost
+from gateway.llm.tokenizer import Tokenizer
+from gateway.llm.tokens import Protocol, prompt_tokens_now
+from gateway.llm.usage import Usage, is_json
+from gateway.llm.whole_reader import LONGEST_READ_BYTES
+
+if TYPE_CHECKING:
+    from gateway.catalog.snapshot import ApiEntry
+    from gateway.pipeline import Next
+
+# A prompt is kept and counted at the end of the call if nobody has estimated it and its backend tells nothing. A longer
+# one would cost too much there.
+LONGEST_KEPT_PROMPT_BYTES = 64 * 1024
+
+# What these deliver is no text.
+WITHOUT_COMPLETION = (Protocol.EMBEDDINGS, Protocol.IMAGES)
+
+
+class Measure:
+    """Has the answer read as it passes; at the end of the call, sets what the call used and cost."""
+
+    def __init__(self, entry: ApiEntry, tokenizer: Tokenizer) -> None:
+        self._may_ask = entry.api.type == "openai"
+        self._prices = entry.prices
+        self._tokenizer = tokenizer
+
+    async def __call__(self, call: Call, next: Next) -> Reply:
+        document, call.document = call.document, None
+        prompt = call.content if call.protocol is not None and call.estimated_prompt is None else None
+        if prompt is not None and len(prompt) > LONGEST_KEPT_PROMPT_BYTES:
+            prompt = None
+        hides_usage = document is not None and self._asks_for_usage(call, document)
+        del document
+        count = partial(self._tokenizer.count_now, model=call.model)
+        call.reader = AnswerReader(count, hides_usage=hides_usage)
+        call.on_end(partial(self._settle, prompt))
+        reply = await next(call)
+        call.reader.status = reply.status
+        return reply
+
+    def _asks_for_usage(self, call: Call, document: dict[str, Any]) -> bool:
+        """Ask, unless the caller does; true if we did."""
+        if not self._may_ask or call.protocol is not Protocol.CHAT or document.get("stream") is not True:
+            return False
+        if call.content is None or asks_for_usage(document):
+            return False
+        asking = with_usage_asked_for(call.content, document)
+        has_asked = asking is not call.content
+        call.content = asking
+        return has_asked
+
+    def _settle(self, prompt: bytes | None, call: Call, outcome: Outcome) -> None:
+        self._find_usage(prompt, call, outcome)
+        if call.usage is not None and self._prices:
+            call.cost = cost(self._prices, shown_model(call), call.usage)
+
+    def _find_usage(self, prompt: bytes | None, call: Call, outcome: Outcome) -> None:
+        call.usage = None
+        reader = call.reader
+        if reader is None:
+            return
+        reader.stop_telling()
+        if _is_refused(reader, outcome):
+            return
+        reported = reader.usage
+        is_measured = reported is not None or call.protocol is not None
+        counted = reader.tokens() if is_measured and call.protocol not in WITHOUT_COMPLETION else 0
+        if not (counted or (reported is not None and reported.completion)) and _has_failed(reader, outcome):
+            return
+        if reported is not None:
+            call.usage = replace(reported, completion=reported.completion + counted)
+            call.usage_counted = counted > 0
+        elif is_measured:
+            call.usage = Usage(self._prompt_tokens(call, prompt), counted)
+            call.usage_counted = True
+
+    def _prompt_tokens(self, call: Call, content: bytes | None) -> int:
+        if call.estimated_prompt is not None:
+            return call.estimated_prompt
+        document = object_in(content) if content is not None else None
+        if document is None or call.protocol is None:
+            return 0
+        return prompt_tokens_now(self._tokenizer, call.protocol, document, call.model)
+
+
+def _is_refused(reader: AnswerReader, outcome: Outcome) -> bool:
+    """By the backend or by a policy. Whoever leaves while the backend is at work pays for what it was asked."""
+    if reader.status is not None and reader.status >= 300:
+        return True
+    return outcome.status >= 300 and not outcome.aborted
+
+
+def _has_failed(reader: AnswerReader, outcome: Outcome) -> bool:
+    """Through no fault of the caller's, nor of a limit that it has reached."""
+    return outcome.code is not None and not outcome.aborted and reader.cut is None
+
+
+async def read_whole(call: Call, reply: Reply) -> Reply:
+    """The reply with `call.usage` known before its head goes out, where its backend tells it in at most 1 MiB of JSON.
+
+    Event streams and longer answers go on as they come. Raises what reading the answer raises, and has closed it then.
+    """
+    if call.reader is None or reply.is_event_stream or not is_json(reply.headers):
+        return reply
+    if not isinstance(reply.body, bytes):
+        reply.body = await _read(reply.body)
+    if isinstance(reply.body, bytes):
+        call.reader.of_pieces(reply.headers).take_whole(reply.body)
+        call.usage = call.reader.usage
+    return reply
+
+
+async def _read(body: AsyncIterator[bytes]) -> bytes | AsyncIterator[bytes]:
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        async for piece in body:
+            pieces.append(piece)
+            size += len(piece)
+            if size > LONGEST_READ_BYTES:
+                return _Resumed(pieces, body)
+    except BaseException:
+        await close_body(body)
+        raise
+    await close_body(body)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+class _Resumed:
+    """A body of which the beginning has been read."""
+
+    __slots__ = ("_beginning", "_rest")
+
+    def __init__(self, beginning: list[bytes], rest: AsyncIterator[bytes]) -> None:
+        self._beginning = deque(beginning)
+        self._rest = rest
+
+    def __aiter__(self) -> _Resumed:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return self._beginning.popleft() if self._beginning else await anext(self._rest)
+
+    async def aclose(self) -> None:
+        await close_body(self._rest)
