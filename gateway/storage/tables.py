@@ -6,36 +6,29 @@ azure-data-tables is imported when the first call is made, so that importing thi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from gateway.errors import StorageUnavailable
 from gateway.settings import Settings
-from gateway.storage.limits import EntityTooLarge, check_entity
+from gateway.storage.connection import connect
+from gateway.storage.limits import LONGEST_KEY, EntityTooLarge, check_entity
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError, HttpResponseError
     from azure.data.tables.aio import TableClient, TableServiceClient
     from azure.identity.aio import ManagedIdentityCredential
 
-CONNECT_SECONDS = 2
-READ_SECONDS = 5
-RETRIES = 2
-BACKOFF_SECONDS = 0.1
 # One call with all its retries.
 CALL_SECONDS = 8.0
 
-# The documented account of every local emulator: not a secret.
-DEVELOPMENT_STORAGE = "usedevelopmentstorage=true"
-DEVELOPMENT_ACCOUNT = (
-    "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
-    "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
-    "TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;"
-)
+# Behind every key that `encode_key` makes.
+LAST_KEY = "~" * LONGEST_KEY
 
-TableName = Literal["gatewaycatalog", "gatewaysubscriptions", "gatewaykeys"]
+TableName = Literal["gatewaycatalog", "gatewaysubscriptions", "gatewaykeys", "gatewayledger", "gatewayusage"]
 
 
 class NotFound(Exception):
@@ -97,7 +90,7 @@ class Tables:
         """azure-data-tables' own client of one table; raise StorageUnavailable if the setting makes no sense."""
         if self._service is None:
             try:
-                self._service = self._connect()
+                self._service, self._identity = connect(self._location, self._client_id)
             except ValueError:
                 # Not chained: the text of that error may hold the connection string.
                 raise StorageUnavailable("GATEWAY_TABLES is a connection string that cannot be read") from None
@@ -142,27 +135,6 @@ class Tables:
         """The server's host and port, for messages. The rest of its address may hold a signature."""
         return urlsplit(self._service.url).netloc.rpartition("@")[2] if self._service else "an unknown address"
 
-    def _connect(self) -> TableServiceClient:
-        from azure.data.tables.aio import TableServiceClient
-
-        options: dict[str, Any] = {
-            "connection_timeout": CONNECT_SECONDS,
-            "read_timeout": READ_SECONDS,
-            "retry_total": RETRIES,
-            "retry_backoff_factor": BACKOFF_SECONDS,
-            "retry_backoff_max": 1,
-        }
-        if not self._location.lower().startswith("https://"):
-            return TableServiceClient.from_connection_string(self._connection_string(), **options)
-        from azure.identity.aio import ManagedIdentityCredential
-
-        self._identity = ManagedIdentityCredential(client_id=self._client_id)
-        return TableServiceClient(self._location, credential=self._identity, **options)
-
-    def _connection_string(self) -> str:
-        location = self._location.strip().rstrip(";")
-        return DEVELOPMENT_ACCOUNT if location.lower() == DEVELOPMENT_STORAGE else location
-
 
 class Table:
     """One table. Writing makes it if it is missing; reading finds nothing in it then."""
@@ -190,6 +162,21 @@ class Table:
             return await self._tables.send(self._name, read)
         except NotFound:
             return []
+
+    async def pages(self, first: str = "", end: str = LAST_KEY) -> AsyncIterator[list[Row]]:
+        """All entities of the partitions from `first` up to but not `end`, page by page, in the order of their keys.
+
+        Each page is a call of its own, so that much to read does not take one call's time.
+        """
+        token: Any = None
+        while True:
+            try:
+                page, token = await self._tables.send(self._name, partial(_page, first, end, token))
+            except NotFound:
+                return
+            yield page
+            if not token:
+                return
 
     async def row_keys(self, **properties: str) -> list[str]:
         """The row keys of all entities with these properties. Looks through the whole table."""
@@ -233,6 +220,16 @@ class Table:
         operations = [_operation(change) for change in changes]
         answers = await self._tables.send(self._name, lambda client: client.submit_transaction(operations))
         return [answer.get("etag") for answer in answers]
+
+
+async def _page(first: str, end: str, token: Any, client: TableClient) -> tuple[list[Row], Any]:
+    """One page of entities, and the token that leads to the next one."""
+    found = client.query_entities(
+        "PartitionKey ge @first and PartitionKey lt @end", parameters={"first": first, "end": end}
+    )
+    pages = found.by_page(continuation_token=token)
+    rows = [Row(entity, str(entity.metadata["etag"])) async for entity in await anext(pages)]
+    return rows, getattr(pages, "continuation_token", None)
 
 
 def _operation(change: Change) -> tuple[Any, ...]:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from gateway.errors import StorageUnavailable
 from gateway.settings import Settings
+from gateway.storage.connection import DEVELOPMENT_ACCOUNT
 from gateway.storage.limits import EntityTooLarge, encode_key
 from gateway.storage.tables import (
-    DEVELOPMENT_ACCOUNT,
     Conflict,
     Delete,
     NotFound,

@@ -1,0 +1,132 @@
+"""One instance's exchange with storage over one counter key: read, plan, compare-and-swap, and again on a conflict."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+
+from gateway.errors import StorageUnavailable
+from gateway.ledger.pace import Pace
+from gateway.ledger.plan import Moment, Plan
+from gateway.ledger.record import Record
+from gateway.ledger.server_clock import ServerClock
+from gateway.ledger.store import RecordStore, Stored
+from gateway.storage.tables import Conflict, PreconditionFailed
+
+# One operation. Who waits longer has lost storage.
+PATIENCE_SECONDS = 2.0
+
+FIRST_BACKOFF_SECONDS = 0.02
+LONGEST_BACKOFF_SECONDS = 1.0
+
+HORIZON_SECONDS = 1.0
+SHORTEST_SECONDS = 0.2
+# Under contention an exchange takes longer, and leases must last longer for it.
+EXCHANGES_A_LEASE = 8
+LATEST_WEIGHT = 0.3
+
+
+class Exchange:
+    """Knows the record as it was last seen, and whether others write it too."""
+
+    def __init__(self, key: str, store: RecordStore, clock: ServerClock, rng: random.Random) -> None:
+        self.record: Record | None = None
+        self.looked_at = 0.0
+        self.operations = 0
+        self.conflicts = 0
+        self.clock = clock
+        self.pace = Pace(clock.now())
+        self._key = key
+        self._store = store
+        self._rng = rng
+        self._etag: str | None = None
+        self._is_shared = False
+        self._unsure: Plan | None = None
+        self._seconds = 0.0
+
+    @property
+    def epoch(self) -> int:
+        """How often the counter has been set to 0."""
+        return self.record.epoch if self.record else 0
+
+    def moment(self) -> Moment:
+        """Now, and how long leases should last."""
+        horizon = max(HORIZON_SECONDS, EXCHANGES_A_LEASE * self._seconds)
+        shortest = max(SHORTEST_SECONDS, 2 * self._seconds)
+        return Moment(self.clock.now(), self.clock.uncertainty, horizon, shortest)
+
+    async def run(self, draw_up: Callable[[], Plan], arrived: Callable[[Plan], None], *, must_read: bool) -> Plan:
+        """Draw up a plan and write it; returns the one that holds. Nobody is refused by a record that may be old.
+
+        `arrived` is told of an earlier plan that was written although its answer was lost. Raises StorageUnavailable,
+        and ValueError if the record cannot be read.
+        """
+        await asyncio.sleep(self.pace.wait(self.clock.now()))
+        started = self.clock.now()
+        is_fresh = must_read or self._is_shared or self.record is None or self._unsure is not None
+        if is_fresh:
+            await self._read(arrived)
+        backoff = FIRST_BACKOFF_SECONDS
+        while True:
+            plan = draw_up()
+            if plan.refusals and not is_fresh:
+                await self._read(arrived)
+                is_fresh = True
+                continue
+            if not plan.changes_something or await self._write(plan):
+                self._took(self.clock.now() - started)
+                return plan
+            await asyncio.sleep(self._rng.uniform(0, backoff))
+            backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
+            await self._read(arrived)
+            is_fresh = True
+
+    async def _read(self, arrived: Callable[[Plan], None]) -> None:
+        self._count_operation()
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                stored = await self._store.read(self._key)
+        except TimeoutError as error:
+            raise StorageUnavailable("Table Storage did not answer in time") from error
+        self.looked_at = self.clock.now()
+        self._see(stored)
+        assert self.record is not None
+        unsure, self._unsure = self._unsure, None
+        if unsure is not None and unsure.mark in self.record.writes:
+            arrived(unsure)
+
+    def _see(self, stored: Stored | None) -> None:
+        etag = stored.etag if stored else None
+        # Somebody else has written: the next exchange begins with a look.
+        self._is_shared = self.record is not None and etag != self._etag
+        self._etag = etag
+        self.record = Record.from_text(stored.text) if stored else Record(epoch=self.epoch)
+        if stored:
+            self.clock.observe(stored.time)
+
+    async def _write(self, plan: Plan) -> bool:
+        self._count_operation()
+        plan.record.marked(plan.mark)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                written = await self._store.write(self._key, plan.record.to_text(), self._etag)
+        except (PreconditionFailed, Conflict):
+            # A repeated request whose first answer was lost meets its own write: the next look tells.
+            self.conflicts += 1
+            self._unsure = plan
+            return False
+        except (StorageUnavailable, TimeoutError) as error:
+            self._unsure = plan
+            raise StorageUnavailable(str(error) or "Table Storage did not answer in time") from error
+        self.record, self._etag = plan.record, written.etag
+        self.looked_at = self.clock.now()
+        self.clock.observe(written.time)
+        return True
+
+    def _count_operation(self) -> None:
+        self.operations += 1
+        self.pace.spend(self.clock.now())
+
+    def _took(self, seconds: float) -> None:
+        self._seconds += LATEST_WEIGHT * (seconds - self._seconds)

@@ -1,0 +1,149 @@
+"""The ledger: exact limits, shared by all instances, without a storage call on the hot path.
+
+What is spent was granted in storage before: an instance takes leases for about the next second of its own demand, and
+spends them in memory. `docs/limits.md` says what that promises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from gateway.ledger.account import Account, Holding
+from gateway.ledger.exchange import Exchange
+from gateway.ledger.meters import Charge
+from gateway.ledger.server_clock import ServerClock
+from gateway.ledger.store import RecordStore
+
+TICK_SECONDS = 0.25
+SWEEP_SECONDS = 10.0
+# Exchanges with storage at once: more would only wait for each other.
+EXCHANGES_AT_ONCE = 64
+CLOSE_SECONDS = 5.0
+
+
+class Reservation:
+    """What one call holds of the limits that apply to it, until it is settled."""
+
+    __slots__ = ("_holdings",)
+
+    def __init__(self, holdings: Sequence[Holding]) -> None:
+        self._holdings = holdings
+
+    def settle(self, actual: Mapping[str, int]) -> None:
+        """Charge what was really used, by unit; what is not named stays as reserved. Only the first time counts."""
+        holdings, self._holdings = self._holdings, ()
+        for holding in holdings:
+            reserved = holding.charge.amount
+            used = actual.get(holding.charge.meter.unit, reserved)
+            if used < reserved:
+                holding.account.refund(holding, reserved - used)
+            elif used > reserved:
+                holding.account.debit(holding, used - reserved)
+
+    def extend(self, unit: str, amount: int) -> bool:
+        """Reserve more of a unit in all its limits; False as soon as one has no room for it."""
+        self._holdings = extended = list(self._holdings)
+        for place, holding in enumerate(extended):
+            if holding.charge.meter.unit == unit:
+                if not holding.account.extend(holding, amount):
+                    return False
+                extended[place] = holding.longer_by(amount)
+        return True
+
+
+class Ledger:
+    """Knows an account for each counter key that is in use; memory is bounded by the keys used in two minutes."""
+
+    def __init__(
+        self, store: RecordStore, now: Callable[[], float] = time.time, rng: random.Random | None = None
+    ) -> None:
+        self.accounts: dict[str, Account] = {}
+        self.clock = ServerClock(now)
+        self._store = store
+        self._rng = rng or random.Random()
+        self._places = asyncio.Semaphore(EXCHANGES_AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ticks: asyncio.Task[None] | None = None
+        self._swept = 0.0
+
+    async def reserve(self, charges: Sequence[Charge]) -> Reservation:
+        """Take all charges or none. Raises LimitReached for the first that does not fit, or LedgerUnavailable."""
+        if self._ticks is None:
+            self._ticks = asyncio.get_running_loop().create_task(self._tick_while_needed())
+        holdings: list[Holding] = []
+        try:
+            for account, wanted in self._by_account(charges):
+                taken = account.take(wanted)
+                holdings += await account.wait_for(wanted) if taken is None else taken
+        except BaseException:
+            for holding in holdings:
+                holding.account.put_back([holding])
+            raise
+        return Reservation(holdings)
+
+    def left(self, charge: Charge) -> tuple[int, float]:
+        """What is left of a charge's limit, and the seconds until nothing counts any more, by what is known here."""
+        account = self.accounts.get(charge.key)
+        if account is None:
+            return charge.limit, 0.0
+        return account.left(charge), account.balance.empty_in(charge.meter)
+
+    def _by_account(self, charges: Sequence[Charge]) -> Sequence[tuple[Account, Sequence[Charge]]]:
+        first = charges[0].key
+        if all(charge.key == first for charge in charges):
+            return ((self._account(first), charges),)
+        keys = dict.fromkeys(charge.key for charge in charges)
+        return [(self._account(key), [charge for charge in charges if charge.key == key]) for key in keys]
+
+    def _account(self, key: str) -> Account:
+        account = self.accounts.get(key)
+        if account is None:
+            exchange = Exchange(key, self._store, self.clock, self._rng)
+            account = self.accounts[key] = Account(key, exchange, self._spawn)
+        return account
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(self._in_turn(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _in_turn(self, work: Coroutine[Any, Any, None]) -> None:
+        async with self._places:
+            await work
+
+    async def _tick_while_needed(self) -> None:
+        try:
+            while self.accounts:
+                await asyncio.sleep(TICK_SECONDS)
+                self.tick()
+        finally:
+            self._ticks = None
+
+    def tick(self) -> None:
+        """Give back what idle accounts hold, push what is owed, forget who has not been used."""
+        now = self.clock.now()
+        for account in self.accounts.values():
+            if account.holds_something:
+                account.tick(now)
+        if now - self._swept >= SWEEP_SECONDS:
+            self._swept = now
+            forgettable = [key for key, account in self.accounts.items() if account.is_forgettable(now)]
+            for key in forgettable:
+                del self.accounts[key]
+
+    async def aclose(self) -> None:
+        """Give everything back and push what is owed, within 5 seconds."""
+        if self._ticks is not None:
+            self._ticks.cancel()
+            await asyncio.wait([self._ticks])
+        closing = [asyncio.ensure_future(account.close()) for account in self.accounts.values()]
+        if closing:
+            await asyncio.wait(closing, timeout=CLOSE_SECONDS)
+        for task in [*closing, *self._tasks]:
+            task.cancel()
+        await asyncio.gather(*closing, *self._tasks, return_exceptions=True)
