@@ -10,11 +10,13 @@ from gateway.management.cli.catalog_files import apply, check, export
 from gateway.management.cli.failures import RootGroup
 from gateway.management.cli.import_api import import_api
 from gateway.management.cli.kinds import apis, backends, gateway, named_values, products, subscriptions
+from gateway.management.cli.limits import limits
 from gateway.management.cli.named_values import set_named_value
 from gateway.management.cli.options import DEBUG, epilog, shared_options
 from gateway.management.cli.secret_key import secret_key
 from gateway.management.cli.subscriptions import STATE_COMMANDS, create, regenerate
 from gateway.management.cli.surroundings import Surroundings
+from gateway.management.cli.usage import usage
 
 EXAMPLES = (
     "import",
@@ -23,13 +25,14 @@ EXAMPLES = (
     "apis list",
     "subscriptions create team-a --scope /products/starter",
     "subscriptions regenerate team-a --slot secondary",
+    "usage --by subscription,model --last 7d",
 )
 
 
 @click.group(cls=RootGroup, epilog=epilog(EXAMPLES), params=[*shared_options()])
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Manage the gateway's catalog: APIs, products, subscriptions and their keys.
+    """Manage the gateway's catalog: APIs, products, subscriptions and their keys; see what calls used, and limits left.
 
     The catalog is in Table Storage; the settings that lead there are those of the gateway itself. Every command prints
     a table for people, and with --json one JSON document for programs. It exits with 0 when it is done, 1 when
@@ -60,6 +63,8 @@ for command in (
     named_values,
     backends,
     gateway,
+    limits,
+    usage,
     secret_key,
 ):
     cli.add_command(command)

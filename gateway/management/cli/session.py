@@ -20,7 +20,20 @@ from gateway.storage.tables import Tables
 def run[Result](work: Callable[[CatalogService], Awaitable[Result]]) -> Result:
     """Do `work` with the service that the current command's settings describe."""
     settings, environment = current_settings()
-    return asyncio.run(_serve(settings, environment, work))
+
+    async def serve(tables: Tables) -> Result:
+        service = CatalogService(
+            CatalogStore(tables), SubscriptionStore(tables), SecretBox(settings.secret_keys), environment
+        )
+        return await work(service)
+
+    return run_on_tables(serve)
+
+
+def run_on_tables[Result](work: Callable[[Tables], Awaitable[Result]]) -> Result:
+    """Do `work` with the tables that the current command's settings lead to."""
+    settings, _ = current_settings()
+    return asyncio.run(_connected(settings, work))
 
 
 def current_settings() -> tuple[Settings, Mapping[str, str]]:
@@ -40,14 +53,9 @@ def surroundings() -> Surroundings:
     return found
 
 
-async def _serve[Result](
-    settings: Settings, environment: Mapping[str, str], work: Callable[[CatalogService], Awaitable[Result]]
-) -> Result:
+async def _connected[Result](settings: Settings, work: Callable[[Tables], Awaitable[Result]]) -> Result:
     tables = Tables(settings)
     try:
-        service = CatalogService(
-            CatalogStore(tables), SubscriptionStore(tables), SecretBox(settings.secret_keys), environment
-        )
-        return await work(service)
+        return await work(tables)
     finally:
         await tables.aclose()

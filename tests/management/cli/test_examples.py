@@ -1,5 +1,6 @@
 """Every example that `--help` prints does what it says when it is typed."""
 
+import asyncio
 import re
 import shlex
 from collections.abc import Iterator
@@ -7,8 +8,12 @@ from collections.abc import Iterator
 import click
 import pytest
 
+from gateway.ledger.record import Record
 from gateway.management.cli.options import PROGRAM
 from gateway.management.cli.root import cli
+from gateway.settings import Settings
+from gateway.storage.ledger import LedgerStore
+from gateway.storage.tables import Tables
 from local.model import ModelServer
 from tests.management.cli.command_line import CommandLine
 
@@ -29,6 +34,7 @@ state: published
 ---
 {API}---
 {SUBSCRIPTION}"""
+COUNTERS = ("subscription:team-a", "subscription:team-a+model:gpt-4o")
 FILES = {
     "catalog.yaml": CATALOG.replace("value: sk-very-secret", "value: '{{env:OPENAI_KEY}}'"),
     "api.yaml": API,
@@ -65,6 +71,14 @@ def printed_examples() -> list[str]:
     return list(found)
 
 
+async def count(connection: str) -> None:
+    """Have the ledger know the counters that examples name."""
+    tables = Tables(Settings(tables=connection))
+    for key in COUNTERS:
+        await LedgerStore(tables).write(key, Record().to_text(), None)
+    await tables.aclose()
+
+
 @pytest.fixture(scope="module")
 def model() -> Iterator[ModelServer]:
     """What the URLs of examples are replaced with."""
@@ -85,6 +99,8 @@ def test_an_example_does_what_it_says(gateway: CommandLine, model: ModelServer, 
     for name, text in FILES.items():
         gateway.file(name, text)
     assert gateway("apply", "-f", "-", stdin=CATALOG).exit_code == 0
+    if example.startswith("limits"):
+        asyncio.run(count(gateway.environment["GATEWAY_TABLES"]))
     for beginning, command in BEFORE.items():
         if example.startswith(beginning):
             assert gateway(*command).exit_code == 0
