@@ -1,0 +1,146 @@
+"""What a call leaves in the metrics when it is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from gateway.call import Call, Outcome
+from gateway.catalog.models import Product
+from gateway.catalog.snapshot import ApiEntry
+from gateway.errors import CODES
+from gateway.settings import Settings
+from gateway.telemetry.aggregates import Aggregates, Attributes, Instrument
+from gateway.telemetry.conventions import operation_and_model, provider_name
+from gateway.telemetry.delivery import Delivery, Outlet
+from gateway.telemetry.dimensions import Place, TokenMeter, attribute_text, token_meter
+from gateway.telemetry.instruments import (
+    LEDGER_UNAVAILABLE,
+    REFUSALS,
+    REQUEST_DURATION,
+    TIME_TO_FIRST_TOKEN,
+    TOKEN_USAGE,
+    token_figures,
+    token_instruments,
+)
+
+INPUT = ("gen_ai.token.type", "input")
+OUTPUT = ("gen_ai.token.type", "output")
+
+
+class _Compiled:
+    """What the settings of one API come to, for each product that it is called through."""
+
+    __slots__ = ("_meters", "_place", "entry", "provider")
+
+    def __init__(self, entry: ApiEntry, place: Place) -> None:
+        self.entry = entry
+        self.provider = provider_name(entry)
+        self._place = place
+        self._meters: dict[str | None, tuple[Product | None, TokenMeter | None]] = {}
+
+    def meter(self, product: Product | None) -> TokenMeter | None:
+        name = product.name if product else None
+        known = self._meters.get(name)
+        if known is None or known[0] is not product:
+            known = self._meters[name] = (product, token_meter(self.entry, product, self._place))
+        return known[1]
+
+
+class TelemetryRecorder:
+    """Counts and times calls, and has the figures exported. All in the event loop, but for the exporting."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._place = Place(settings.site_name, settings.region)
+        self._aggregates = Aggregates()
+        self._compiled: dict[str, _Compiled] = {}
+        self._namespaces: dict[str, tuple[Instrument, ...]] = {}
+        self._delivery = Delivery(partial(_open_outlets, settings), self._take, settings.metric_export_interval / 1000)
+
+    def start(self) -> None:
+        """Load the exporters in a thread and export in every interval from now on. Needs the running loop."""
+        self._delivery.start()
+
+    async def aclose(self) -> None:
+        """Export what there is, for at most two seconds."""
+        await self._delivery.aclose()
+
+    def record(self, call: Call, outcome: Outcome) -> None:
+        """An end-of-call callback; `call.usage` must be known by now."""
+        aggregates = self._aggregates
+        code = outcome.code
+        if code is not None and code in CODES and CODES[code].fault == "policy":
+            aggregates.record(REFUSALS, (("error.type", code),), 1)
+        if call.entry is None:
+            return
+        compiled = self._compile(call.entry)
+        meter = compiled.meter(call.caller.product)
+        if meter is not None and call.usage is not None:
+            attributes = meter.attributes(call)
+            for instrument, figure in zip(self._counters(meter.namespace), token_figures(call.usage), strict=True):
+                aggregates.record(instrument, attributes, figure)
+        self._record_conventions(call, outcome, compiled.provider)
+
+    def ledger_unavailable(self) -> None:
+        """A limit could not be checked, because storage did not answer."""
+        self._aggregates.record(LEDGER_UNAVAILABLE, (), 1)
+
+    def _record_conventions(self, call: Call, outcome: Outcome, provider: str | None) -> None:
+        found = operation_and_model(call)
+        if found is None:
+            return
+        operation, model = found
+        aggregates = self._aggregates
+        attributes = _attributes(operation, provider, model)
+        failed = outcome.code or (str(outcome.status) if outcome.status >= 400 else None)
+        aggregates.record(
+            REQUEST_DURATION,
+            (*attributes, ("error.type", failed)) if failed else attributes,
+            time.perf_counter() - call.started,
+        )
+        if outcome.streamed and call.first_byte_seconds is not None and outcome.status < 400:
+            aggregates.record(TIME_TO_FIRST_TOKEN, attributes, call.first_byte_seconds)
+        if call.usage is not None:
+            aggregates.record(TOKEN_USAGE, (*attributes, INPUT), call.usage.prompt)
+            if operation != "embeddings":
+                aggregates.record(TOKEN_USAGE, (*attributes, OUTPUT), call.usage.completion)
+
+    def _compile(self, entry: ApiEntry) -> _Compiled:
+        # By name, so that what was compiled for an older catalog does not pile up.
+        known = self._compiled.get(entry.api.name)
+        if known is None or known.entry is not entry:
+            known = self._compiled[entry.api.name] = _Compiled(entry, self._place)
+        return known
+
+    def _counters(self, namespace: str) -> tuple[Instrument, ...]:
+        known = self._namespaces.get(namespace)
+        if known is None:
+            known = self._namespaces[namespace] = token_instruments(namespace)
+        return known
+
+    def _take(self) -> Aggregates:
+        taken, self._aggregates = self._aggregates, Aggregates()
+        return taken
+
+
+def build_telemetry(settings: Settings) -> TelemetryRecorder | None:
+    """The recorder, or None if there is nowhere to export to: then metrics cost nothing."""
+    if settings.application_insights or settings.otlp_endpoint:
+        return TelemetryRecorder(settings)
+    return None
+
+
+def _attributes(operation: str, provider: str | None, model: str | None) -> Attributes:
+    attributes: Attributes = (("gen_ai.operation.name", operation),)
+    if provider is not None:
+        attributes += (("gen_ai.provider.name", provider),)
+    if model and (model := attribute_text(model)):
+        attributes += (("gen_ai.request.model", model),)
+    return attributes
+
+
+def _open_outlets(settings: Settings) -> Sequence[Outlet]:
+    from gateway.telemetry.exporters import open_outlets
+
+    return open_outlets(settings)
