@@ -17,15 +17,18 @@ from starlette.responses import Response
 from gateway.backends.client import BackendClient
 from gateway.backends.credentials import ManagedIdentity
 from gateway.body import RequestBody
-from gateway.call import Call, Header, Reply, first_value
+from gateway.call import Call, EndCallback, Header, Reply, first_value
 from gateway.catalog.keys import holds_key
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.secrets import SecretBox
 from gateway.catalog.snapshot import ApiEntry, Snapshot
-from gateway.errors import CallerError, ConfigurationError, GatewayError, UnavailableError
+from gateway.errors import REFUSALS, CallerError, ConfigurationError, GatewayError, UnavailableError
+from gateway.ledger.ledger import Ledger
+from gateway.llm.tokenizer import Tokenizer
 from gateway.management.health import health
 from gateway.paths import check_path
 from gateway.pipeline import Next, compile_chain, policies
+from gateway.policies.drain import Drains
 from gateway.policies.key_cache import FindByDigest, KeyCache
 from gateway.presence import Attendance, CallerPresence
 from gateway.request_log import log_request
@@ -33,8 +36,12 @@ from gateway.response import STOPPING, GatewayResponse, reply_of
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.storage.catalog import CatalogStore
+from gateway.storage.ledger import LedgerStore
 from gateway.storage.subscriptions import SubscriptionRecord, SubscriptionStore
 from gateway.storage.tables import Tables
+from gateway.storage.usage import UsageStore
+from gateway.telemetry.recorder import build_telemetry
+from gateway.usage_recorder import UsageRecorder
 from gateway.web_extension import IS_STOPPING
 
 log = logging.getLogger("gateway")
@@ -53,6 +60,11 @@ class Gateway:
         self.function_auth = settings.function_auth == "function"
         self._settings = settings
         self._tokens = ManagedIdentity(settings.azure_client_id)
+        self._usage = UsageRecorder(UsageStore(self.tables), REFUSALS, settings.usage_flush_seconds)
+        self._telemetry = build_telemetry(settings)
+        self._recorders: list[EndCallback] = [log_request, self._usage.record]
+        if self._telemetry is not None:
+            self._recorders.append(self._telemetry.record)
         self._services = Services(
             key_cache=KeyCache(
                 _finder(subscriptions),
@@ -61,7 +73,10 @@ class Gateway:
                 size=settings.key_cache_size,
             ),
             backend_client=BackendClient(self._tokens, settings.max_backend_connections),
-            log_request=log_request,
+            tokenizer=Tokenizer(),
+            ledger=Ledger(LedgerStore(self.tables)),
+            drains=Drains(),
+            recorders=self._recorders,
             clock=lambda: datetime.now(UTC),
             function_auth=self.function_auth,
         )
@@ -74,14 +89,25 @@ class Gateway:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Load the catalog while the worker starts; close every connection when it stops."""
+        """Load the catalog and the vocabularies while the worker starts; close every connection when it stops."""
         self._catalog.start()
+        self._services.tokenizer.start()
+        self._usage.start()
+        if self._telemetry is not None:
+            self._telemetry.start()
         try:
             yield
         finally:
             await self._attendance.dismiss(LAST_WORDS_SECONDS)
             await self._catalog.aclose()
+            # In this order: what a drain has read is charged, what has been charged is pushed.
+            await self._services.drains.aclose()
+            await self._services.ledger.aclose()
+            await self._usage.aclose()
+            if self._telemetry is not None:
+                await self._telemetry.aclose()
             await self._services.backend_client.aclose()
+            await self._services.tokenizer.aclose()
             await self._tokens.aclose()
             await self.tables.aclose()
 
@@ -117,7 +143,7 @@ class Gateway:
         try:
             reply = health(call, self._catalog.snapshot)
         except GatewayError as error:
-            call.on_end(self._services.log_request)
+            call.on_end(log_request)
             reply = reply_of(error)
         return GatewayResponse(call, reply, self._attendance)
 
@@ -135,7 +161,7 @@ class Gateway:
             chain = await self._find(call)
         except BaseException:
             # The record policy belongs to an API; who finds none is recorded too.
-            call.on_end(self._services.log_request)
+            call.on_end(log_request)
             raise
         return await chain(call)
 

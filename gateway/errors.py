@@ -53,6 +53,19 @@ CODES = _codes(
         "policy",
         "Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription.",
     ),
+    # The messages of the limits say more when they are raised; these stand where nothing more is known.
+    Code("token_limit_exceeded", 429, "policy", "Token limit is exceeded."),
+    Code("rate_limit_exceeded", 429, "policy", "Rate limit is exceeded."),
+    Code("token_quota_exceeded", 403, "policy", "Token quota is exceeded."),
+    Code("budget_exceeded", 403, "policy", "Budget is exceeded."),
+    Code("model_not_priced", 403, "policy", "The model has no price here, and the budget needs one."),
+    Code(
+        "max_tokens_required",
+        400,
+        "policy",
+        "Say how many tokens may be generated (max_tokens, or what this operation calls it): they are reserved.",
+    ),
+    Code("ledger_unavailable", 503, "gateway", "The limits cannot be checked at the moment."),
     Code("OperationNotFound", 404, "caller", "Unable to match incoming request to an operation."),
     Code("MethodNotAllowed", 405, "caller", "This operation does not take this method."),
     Code("InvalidPath", 400, "caller", "The path contains characters or segments that are not allowed."),
@@ -79,6 +92,10 @@ CODES = _codes(
     Code("GatewayStopping", 503, "gateway", "The gateway is restarting; try again."),
     Code("InternalError", 500, "gateway", "The gateway failed on this request."),
 )
+
+
+# The codes with which a limit refuses a call.
+REFUSALS = frozenset({"token_limit_exceeded", "rate_limit_exceeded", "token_quota_exceeded", "budget_exceeded"})
 
 
 class GatewayError(Exception):

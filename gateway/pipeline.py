@@ -9,6 +9,8 @@ from gateway.call import Call, Reply
 from gateway.catalog.snapshot import ApiEntry
 from gateway.policies.admit import Admit
 from gateway.policies.forward import Forward
+from gateway.policies.limit import Limit, has_limits
+from gateway.policies.measure import Measure
 from gateway.policies.operate import Operate
 from gateway.policies.record import Record
 from gateway.services import Services
@@ -24,10 +26,14 @@ class Policy(Protocol):
 
 def policies(entry: ApiEntry, services: Services) -> Sequence[Policy]:
     """The policies of one API, outermost first. One without settings for this API is not in the list."""
+    limited = has_limits(entry)
+    limits = [Limit(entry, services.ledger, services.tokenizer, services.drains)] if limited else []
     return [
-        Record(services.log_request),
+        Record(services.recorders),
         Admit(entry, services.key_cache, services.clock, services.function_auth),
-        Operate(entry),
+        Operate(entry, reads_passthrough=limited),
+        *limits,
+        Measure(entry, services.tokenizer),
         Forward(entry, services.backend_client),
     ]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.backends.client import BackendClient
 from gateway.call import EndCallback
+from gateway.ledger.ledger import Ledger
+from gateway.llm.tokenizer import Tokenizer
+from gateway.policies.drain import Drains
 from gateway.policies.key_cache import KeyCache
 
 Clock = Callable[[], datetime]
@@ -19,6 +22,10 @@ class Services:
 
     key_cache: KeyCache
     backend_client: BackendClient
-    log_request: EndCallback
+    tokenizer: Tokenizer
+    ledger: Ledger
+    drains: Drains
+    # What is told of every call when it is over.
+    recorders: Sequence[EndCallback]
     clock: Clock
     function_auth: bool

@@ -17,6 +17,7 @@ FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 
 DEVELOPMENT_STORAGE = re.compile(r"UseDevelopmentStorage=true;?", re.IGNORECASE)
 ACCOUNT_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/\S*)?", re.IGNORECASE)
+HTTP_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?", re.IGNORECASE)
 TABLES_FORMS = (
     'must be a Table Storage connection string with AccountName and AccountKey, "UseDevelopmentStorage=true", '
     "or the URL of an account such as https://NAME.table.core.windows.net"
@@ -62,6 +63,18 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
         raise ValueError(f'must be a whole number of at least 1, such as 1000, and is "{text}"')
     return int(text)
+
+
+def _milliseconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and int(text) > 0):
+        raise ValueError(f'must be a whole number of milliseconds, such as 60000, and is "{text}"')
+    return int(text)
+
+
+def _http_url(text: str) -> str:
+    if not HTTP_URL.fullmatch(text):
+        raise ValueError("must be a URL with http:// or https://, such as http://localhost:4318")
+    return text
 
 
 def _function_auth(text: str) -> str:
@@ -126,6 +139,20 @@ class Settings:
     max_backend_connections: int = _setting(
         "GATEWAY_MAX_BACKEND_CONNECTIONS", 1_000, _count, "open connections to one backend, an instance"
     )
+    usage_flush_seconds: float = _setting(
+        "GATEWAY_USAGE_FLUSH_SECONDS", 2.0, _seconds, "how often usage is written while there are calls"
+    )
+    application_insights: str = _setting(
+        "APPLICATIONINSIGHTS_CONNECTION_STRING", "", str, "where metrics go: Application Insights", is_secret=True
+    )
+    otlp_endpoint: str = _setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "", _http_url, "where metrics go: OpenTelemetry's protocol", is_secret=True
+    )
+    metric_export_interval: int = _setting(
+        "OTEL_METRIC_EXPORT_INTERVAL", 60_000, _milliseconds, "how often metrics are exported, in milliseconds"
+    )
+    site_name: str = _setting("WEBSITE_SITE_NAME", "gateway", str, "the app's name in metrics; set by Azure")
+    region: str | None = _setting("REGION_NAME", None, str, "the app's region in metrics; set by Azure")
     log_level: str = _setting("GATEWAY_LOG_LEVEL", "INFO", _log_level, "the least level of log lines written")
 
     @classmethod

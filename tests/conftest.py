@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import get_args
 
@@ -10,6 +11,13 @@ import pytest
 from gateway.settings import Settings
 from gateway.storage.tables import NotFound, TableName, Tables
 from local.azurite import PROGRAM, Azurite
+
+
+@pytest.fixture(autouse=True)
+def _log_level() -> Iterator[None]:
+    """A gateway that a test builds sets the level of its log; the next test is not to know."""
+    yield
+    logging.getLogger("gateway").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -1,23 +1,35 @@
 """The order of the policies is a security property."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 from gateway.body import RequestBody
 from gateway.call import Call, Outcome, Reply
+from gateway.catalog.limits import RateLimit
+from gateway.catalog.models import Gateway
+from gateway.catalog.snapshot import ApiEntry
 from gateway.pipeline import Next, compile_chain, policies
 from gateway.services import Services
 from tests.policies.test_admit import entry, never_received
 
+NOTHING = cast(Services, SimpleNamespace(**dict.fromkeys(Services.__dataclass_fields__)))
+LIMIT = RateLimit(counterKey="subscription", calls=1)
+
+
+def names_of(api: ApiEntry) -> list[str]:
+    return [type(policy).__name__ for policy in policies(api, NOTHING)]
+
 
 def test_the_order() -> None:
-    """Recorded first, admitted before anything is parsed, forwarded last."""
-    services = cast(
-        Services,
-        SimpleNamespace(log_request=None, key_cache=None, clock=None, function_auth=False, backend_client=None),
-    )
-    names = [type(policy).__name__ for policy in policies(entry(), services)]
-    assert names == ["Record", "Admit", "Operate", "Forward"]
+    """Recorded first, admitted before anything is parsed, limited before it costs anything, forwarded last."""
+    limited = replace(entry(), gateway=Gateway(rateLimit=(LIMIT,)))
+    assert names_of(limited) == ["Record", "Admit", "Operate", "Limit", "Measure", "Forward"]
+
+
+def test_a_policy_without_settings_is_not_there() -> None:
+    """An API that nobody limits pays nothing for limits."""
+    assert names_of(entry()) == ["Record", "Admit", "Operate", "Measure", "Forward"]
 
 
 class Mark:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Discriminator, Field, Tag, model_validator
 
+from gateway.catalog.base import Model
 from gateway.catalog.fields import (
     ApiPath,
     ByteCount,
@@ -30,6 +30,7 @@ from gateway.catalog.fields import (
     SecretText,
     Url,
 )
+from gateway.catalog.limits import Limits, Prices
 from gateway.catalog.placeholders import setting_in
 
 DEFAULT_MAX_REQUEST_BYTES = 20 * 1024 * 1024
@@ -41,23 +42,6 @@ UNION_TAGS = frozenset({*CREDENTIAL_TAGS.values(), *BACKEND_TAGS})
 
 Kind = Literal["Api", "Backend", "Product", "Subscription", "NamedValue", "Gateway"]
 SubscriptionState = Literal["submitted", "active", "suspended", "rejected", "cancelled", "expired"]
-
-
-class Model(BaseModel):
-    """Strict: text is never taken for a number, unknown fields are refused, and nothing changes after it is made."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        strict=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        allow_inf_nan=False,
-        hide_input_in_errors=True,
-    )
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields that were written, in camelCase; what was left to its default stays left out."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
 
 
 class Written(Model):
@@ -189,7 +173,7 @@ class SubscriptionKeyParameterNames(Model):
         return self
 
 
-class Api(Named):
+class Api(Limits, Named):
     """One LLM endpoint, offered to callers below a path of the gateway."""
 
     kind: ClassVar[Kind] = "Api"
@@ -203,9 +187,10 @@ class Api(Named):
     subscription_required: bool = True
     subscription_key_parameter_names: SubscriptionKeyParameterNames | None = None
     max_request_bytes: ByteCount | None = None
+    prices: Prices = Field(default_factory=dict)
 
 
-class Product(Named):
+class Product(Limits, Named):
     """A set of APIs that callers subscribe to together."""
 
     kind: ClassVar[Kind] = "Product"
@@ -275,12 +260,13 @@ class StoredNamedValue(NamedValue):
         return NamedValue.model_validate(fields)
 
 
-class Gateway(Written):
+class Gateway(Limits, Written):
     """Settings of the whole gateway. There is one such document at most."""
 
     kind: ClassVar[Kind] = "Gateway"
     name: Literal["gateway"] = "gateway"
     max_request_bytes: ByteCount = DEFAULT_MAX_REQUEST_BYTES
+    prices: Prices = Field(default_factory=dict)
     timeouts: Timeouts = Timeouts()
 
 

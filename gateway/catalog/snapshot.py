@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Self
 
 from gateway.catalog.fields import check_secret_text
+from gateway.catalog.limits import Price
 from gateway.catalog.loading import LoadFault, where
 from gateway.catalog.models import (
     Api,
@@ -45,6 +46,9 @@ class ApiEntry:
     products: tuple[Product, ...]
     max_request_bytes: int
     open_product: Product | None
+    gateway: Gateway = field(default_factory=Gateway)
+    # The API's own, and the gateway's for the models that it does not name.
+    prices: Mapping[str, Price] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,6 +192,8 @@ class _Resolver:
             products=products,
             max_request_bytes=api.max_request_bytes or self.gateway.max_request_bytes,
             open_product=_open_product(products),
+            gateway=self.gateway,
+            prices=MappingProxyType({**self.gateway.prices, **api.prices}),
         )
 
     def _backend_of(self, api: Api) -> ResolvedBackend:

@@ -1,7 +1,8 @@
-"""record: the outermost policy; every call that reached an API leaves one line."""
+"""record: the outermost policy; of every call that reached an API it is told how it ended."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gateway.call import Call, EndCallback, Reply
@@ -11,11 +12,12 @@ if TYPE_CHECKING:
 
 
 class Record:
-    """Has the request log told how the call ended."""
+    """Has the request log, the usage rows and the metrics told how the call ended."""
 
-    def __init__(self, log_request: EndCallback) -> None:
-        self._log_request = log_request
+    def __init__(self, recorders: Sequence[EndCallback]) -> None:
+        self._recorders = recorders
 
     async def __call__(self, call: Call, next: Next) -> Reply:
-        call.on_end(self._log_request)
+        for recorder in self._recorders:
+            call.on_end(recorder)
         return await next(call)

@@ -8,12 +8,23 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
+from gateway.catalog.limits import Budget, Price, RateLimit, TokenLimit, TokenMetrics
 from gateway.catalog.loading import parse_documents
 from gateway.catalog.models import MODELS, BackendSettings, Document
 from gateway.catalog.validation import check_catalog
 
 TEXT = (Path(__file__).parents[2] / "docs" / "catalog.md").read_text(encoding="utf-8")
 EXAMPLES = dict(re.findall(r"^### (.+?)\n.*?```yaml\n(.*?)```", TEXT, flags=re.MULTILINE | re.DOTALL))
+
+
+WITH_A_TABLE_OF_THEIR_OWN = (BackendSettings, TokenLimit, RateLimit, Budget, Price, TokenMetrics)
+LIMITS = {
+    "tokenLimit": TokenLimit,
+    "rateLimit": RateLimit,
+    "budget": Budget,
+    "prices": Price,
+    "tokenMetrics": TokenMetrics,
+}
 
 
 def rows(kind: str) -> dict[str, list[str]]:
@@ -29,8 +40,7 @@ def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
         path = f"{prefix}{field.alias or name}"
         yield path
         for inner in models_in(field.annotation):
-            # An API's backend has the fields of a Backend, which has a table of its own.
-            if inner is not BackendSettings:
+            if inner not in WITH_A_TABLE_OF_THEIR_OWN:
                 yield from fields_of(inner, f"{path}.")
 
 
@@ -48,6 +58,24 @@ def test_every_field_of_every_kind_is_documented_and_no_other(kind: str) -> None
     table = rows(kind)
     assert set(table) == set(fields_of(MODELS[kind]))
     assert all(len(cells) == 2 and all(cells) for cells in table.values())
+
+
+def test_every_field_of_every_limit_is_documented_and_no_other() -> None:
+    """They have a table together, because three kinds have them."""
+    fields = {f"{name}.{field}" for name, model in LIMITS.items() for field in fields_of(model)}
+    assert set(rows("Limits")) == fields
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_simple_defaults_of_limits_are_those_of_the_code(name: str) -> None:
+    """Numbers, words and required fields."""
+    table = rows("Limits")
+    for field in LIMITS[name].model_fields.values():
+        documented = table[f"{name}.{field.alias}"][0]
+        if field.is_required():
+            assert documented == "required"
+        elif isinstance(field.default, str | int | float):
+            assert documented == f"`{field.default:g}`" if isinstance(field.default, float) else f"`{field.default}`"
 
 
 @pytest.mark.parametrize("kind", MODELS)

@@ -84,10 +84,19 @@ scope: /apis
 
 
 class System:
-    """Started once for a group of tests; `stop()` ends every process it started."""
+    """Started once for a group of tests; `stop()` ends every process it started.
 
-    def __init__(self, *, app: Path = REPOSITORY, environment: Mapping[str, str] | None = None) -> None:
-        self.azurite = Azurite()
+    What is stored outlives a restart of Azurite only if `storage` is a directory.
+    """
+
+    def __init__(
+        self,
+        *,
+        app: Path = REPOSITORY,
+        environment: Mapping[str, str] | None = None,
+        storage: Path | None = None,
+    ) -> None:
+        self.azurite = Azurite(storage)
         self.model = ModelServer()
         self.lines: list[str] = []
         self.environment = {

@@ -1,0 +1,61 @@
+"""The most tokens that a request lets its model generate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.llm.json_values import mapping
+from gateway.llm.tokens import Protocol
+
+# Where each protocol says it; the first that is there counts. OpenAI's older name is still taken by other servers.
+PLACES: Mapping[Protocol, tuple[tuple[str, ...], ...]] = {
+    Protocol.CHAT: (("max_completion_tokens",), ("max_tokens",)),
+    Protocol.COMPLETIONS: (("max_tokens",),),
+    Protocol.RESPONSES: (("max_output_tokens",),),
+    Protocol.ANTHROPIC: (("max_tokens",),),
+    Protocol.GEMINI: (("generationConfig", "maxOutputTokens"), ("generation_config", "max_output_tokens")),
+    Protocol.BEDROCK: (("inferenceConfig", "maxTokens"),),
+}
+
+# What these answer with is no generated text, or not counted in tokens of a completion.
+WITHOUT_COMPLETION = (Protocol.EMBEDDINGS, Protocol.IMAGES)
+
+# So many choices at most are taken seriously: a backend refuses more, and the product must stay a sane number.
+MOST_CHOICES = 1_000
+MOST_TOKENS = 100_000_000
+
+
+def most_completion_tokens(protocol: Protocol | None, document: Mapping[str, Any] | None) -> int | None:
+    """For all choices together; None if the request sets no limit, or one that is none."""
+    if protocol in WITHOUT_COMPLETION:
+        return 0
+    if protocol is None or document is None:
+        return None
+    for place in PLACES[protocol]:
+        limit = _number(_at(document, place), MOST_TOKENS)
+        if limit is not None:
+            return limit * _choices(document)
+    return None
+
+
+def _choices(document: Mapping[str, Any]) -> int:
+    """`best_of` generates more than it shows, and all of it is paid for."""
+    asked = (
+        document.get("n"),
+        document.get("best_of"),
+        mapping(document.get("generationConfig")).get("candidateCount"),
+    )
+    return max(1, *(_number(value, MOST_CHOICES) or 1 for value in asked))
+
+
+def _at(document: Mapping[str, Any], place: tuple[str, ...]) -> Any:
+    *holders, name = place
+    for holder in holders:
+        document = mapping(document.get(holder))
+    return document.get(name)
+
+
+def _number(value: Any, most: int) -> int | None:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_number and 0 < value <= most else None
