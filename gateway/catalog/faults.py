@@ -80,6 +80,8 @@ SENTENCES: Mapping[str, Callable[[Any, Mapping[str, Any]], str]] = MappingProxyT
         "model_type": lambda _, __: "must be a mapping of fields",
         "dict_type": lambda _, __: "must be a mapping of fields",
         "tuple_type": lambda _, __: "must be a list",
+        "too_long": lambda _, context: f"must be at most {context['max_length']} entries",
+        "string_too_short": lambda _, context: f"must be at least {context['min_length']} characters",
         "list_type": lambda _, __: "must be a list",
     }
 )
@@ -88,7 +90,8 @@ SENTENCES: Mapping[str, Callable[[Any, Mapping[str, Any]], str]] = MappingProxyT
 def _known_fields(model: type[BaseModel], steps: list[str]) -> set[str]:
     models = {model}
     for step in steps:
-        models = {inner for each in models for inner in _models_below(each, step)}
+        # A step that is no field is a key of a mapping, and leads to the same models.
+        models = {inner for each in models for inner in _models_below(each, step)} or models
     return {field.alias or name for each in models for name, field in each.model_fields.items()}
 
 

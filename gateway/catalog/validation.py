@@ -11,8 +11,10 @@ from gateway.catalog.models import (
     Backend,
     BackendSettings,
     Document,
+    Gateway,
     HeaderCredentials,
     Kind,
+    Product,
     QueryCredentials,
     Subscription,
 )
@@ -25,7 +27,7 @@ Reference = tuple[str, Kind, str]
 def check_catalog(documents: Sequence[Document], also_there: Collection[tuple[Kind, str]] = ()) -> list[Fault]:
     """Every fault between documents. `also_there` names documents that exist but cannot be read at the moment."""
     known = {(document.kind, document.name) for document in documents} | set(also_there)
-    faults = [*_names_twice(documents), *_paths_twice(documents)]
+    faults = [*_names_twice(documents), *_paths_twice(documents), *_budgets_without_prices(documents)]
     for document in documents:
         for field, kind, name in references(document):
             if (kind, name) not in known:
@@ -86,3 +88,19 @@ def _paths_twice(documents: Sequence[Document]) -> Iterator[Fault]:
         owner = owners.setdefault(document.path.lower(), document.name)
         if owner != document.name:
             yield Fault(f"{where('Api', document.name)}: path", f'"{document.path}" already belongs to Api {owner}')
+
+
+def _budgets_without_prices(documents: Sequence[Document]) -> Iterator[Fault]:
+    """A budget refuses models without a price: one that applies where there are none at all would refuse every call."""
+    gateway = next((document for document in documents if isinstance(document, Gateway)), Gateway())
+    with_budget = {document.name for document in documents if isinstance(document, Product) and document.budget}
+    for api in documents:
+        if not isinstance(api, Api) or api.prices or gateway.prices:
+            continue
+        if api.budget:
+            yield Fault(f"{where('Api', api.name)}: budget", "needs prices, of the API's own or of the gateway's")
+            continue
+        owners = [where("Product", name) for name in api.products if name in with_budget]
+        owners += [where("Gateway", gateway.name)] if gateway.budget else []
+        if owners:
+            yield Fault(f"{where('Api', api.name)}: prices", f"is missing; a budget of {owners[0]} applies")
