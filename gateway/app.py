@@ -74,7 +74,9 @@ class Gateway:
             ),
             backend_client=BackendClient(self._tokens, settings.max_backend_connections),
             tokenizer=Tokenizer(),
-            ledger=Ledger(LedgerStore(self.tables)),
+            ledger=Ledger(
+                LedgerStore(self.tables), on_cut_off=self._telemetry.ledger_unavailable if self._telemetry else None
+            ),
             drains=Drains(),
             recorders=self._recorders,
             clock=lambda: datetime.now(UTC),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 from gateway.call import Header
 
@@ -17,7 +18,12 @@ def caller_address(headers: Iterable[Header]) -> str:
     trusted.
     """
     entries = [value for name, value in headers if name == FORWARDED_FOR]
-    last = entries[-1].decode("latin-1").rpartition(",")[2].strip() if entries else ""
+    return _address_in(entries[-1].rpartition(b",")[2]) if entries else ""
+
+
+@lru_cache(maxsize=2_048)
+def _address_in(entry: bytes) -> str:
+    last = entry.decode("latin-1").strip()
     return next((str(address) for text in _spellings(last) if (address := _address(text))), "")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import StorageUnavailable
@@ -13,9 +13,10 @@ from gateway.ledger.balance import Balance, first_reached
 from gateway.ledger.exchange import Exchange
 from gateway.ledger.meters import Calendar, Charge, Meter
 from gateway.ledger.plan import Plan, Planner
-from gateway.ledger.pot import Pieces, Pot
+from gateway.ledger.pot import Pot
 from gateway.ledger.record import Record
 from gateway.ledger.refusals import LedgerUnavailable, LimitReached
+from gateway.ledger.reservation import Holding
 
 log = logging.getLogger("gateway.ledger")
 
@@ -27,21 +28,6 @@ FORGOTTEN_AFTER_SECONDS = 120.0
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
-@dataclass(slots=True)
-class Holding:
-    """What one charge took: enough to give it back, or to charge more."""
-
-    account: Account
-    pot: Pot
-    charge: Charge
-    pieces: Pieces
-    epoch: int
-
-    def longer_by(self, amount: int) -> Holding:
-        """With more charged to it. Where that counts is not known here, so it is never given back."""
-        return replace(self, charge=replace(self.charge, amount=self.charge.amount + amount))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiter:
     charges: Sequence[Charge]
@@ -51,7 +37,9 @@ class _Waiter:
 class Account:
     """Takes and gives back; only `wait_for` and `close` wait for storage."""
 
-    def __init__(self, key: str, exchange: Exchange, spawn: Spawn) -> None:
+    def __init__(
+        self, key: str, exchange: Exchange, spawn: Spawn, on_cut_off: Callable[[], None] | None = None
+    ) -> None:
         self.key = key
         self.balance = Balance(exchange)
         self.is_cut_off = False
@@ -59,6 +47,7 @@ class Account:
         self.exchange = exchange
         self._clock = exchange.clock
         self._spawn = spawn
+        self._on_cut_off = on_cut_off
         self._pots: dict[tuple[Meter, int], Pot] = {}
         self._waiters: list[_Waiter] = []
         self._task: asyncio.Task[None] | None = None
@@ -288,6 +277,8 @@ class Account:
     def _cut_off(self, reason: str) -> None:
         if not self.is_cut_off:
             log.warning("the counter %s is kept by this instance alone for now: %s", self.key, reason)
+        if self._on_cut_off is not None:
+            self._on_cut_off()
         self.is_cut_off = True
         self._probe_at = self._clock.now() + PROBE_SECONDS
         waiters, self._waiters = self._waiters, []

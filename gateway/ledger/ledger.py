@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from gateway.ledger.account import Account, Holding
+from gateway.ledger.account import Account
 from gateway.ledger.exchange import Exchange
 from gateway.ledger.meters import Charge
+from gateway.ledger.reservation import Holding, Reservation
 from gateway.ledger.server_clock import ServerClock
 from gateway.ledger.store import RecordStore
 
@@ -25,41 +26,18 @@ EXCHANGES_AT_ONCE = 64
 CLOSE_SECONDS = 5.0
 
 
-class Reservation:
-    """What one call holds of the limits that apply to it, until it is settled."""
-
-    __slots__ = ("_holdings",)
-
-    def __init__(self, holdings: Sequence[Holding]) -> None:
-        self._holdings = holdings
-
-    def settle(self, actual: Mapping[str, int]) -> None:
-        """Charge what was really used, by unit; what is not named stays as reserved. Only the first time counts."""
-        holdings, self._holdings = self._holdings, ()
-        for holding in holdings:
-            reserved = holding.charge.amount
-            used = actual.get(holding.charge.meter.unit, reserved)
-            if used < reserved:
-                holding.account.refund(holding, reserved - used)
-            elif used > reserved:
-                holding.account.debit(holding, used - reserved)
-
-    def extend(self, unit: str, amount: int) -> bool:
-        """Reserve more of a unit in all its limits; False as soon as one has no room for it."""
-        self._holdings = extended = list(self._holdings)
-        for place, holding in enumerate(extended):
-            if holding.charge.meter.unit == unit:
-                if not holding.account.extend(holding, amount):
-                    return False
-                extended[place] = holding.longer_by(amount)
-        return True
-
-
 class Ledger:
-    """Knows an account for each counter key that is in use; memory is bounded by the keys used in two minutes."""
+    """Knows an account for each counter key that is in use; memory is bounded by the keys used in two minutes.
+
+    `on_cut_off` is told each time that storage could not be asked about a counter.
+    """
 
     def __init__(
-        self, store: RecordStore, now: Callable[[], float] = time.time, rng: random.Random | None = None
+        self,
+        store: RecordStore,
+        now: Callable[[], float] = time.time,
+        rng: random.Random | None = None,
+        on_cut_off: Callable[[], None] | None = None,
     ) -> None:
         self.accounts: dict[str, Account] = {}
         self.clock = ServerClock(now)
@@ -69,6 +47,7 @@ class Ledger:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticks: asyncio.Task[None] | None = None
         self._swept = 0.0
+        self._on_cut_off = on_cut_off
 
     async def reserve(self, charges: Sequence[Charge]) -> Reservation:
         """Take all charges or none. Raises LimitReached for the first that does not fit, or LedgerUnavailable."""
@@ -85,12 +64,15 @@ class Ledger:
             raise
         return Reservation(holdings)
 
-    def left(self, charge: Charge) -> tuple[int, float]:
-        """What is left of a charge's limit, and the seconds until nothing counts any more, by what is known here."""
+    def left(self, charge: Charge) -> int:
+        """What is left of a charge's limit, by what is known here."""
         account = self.accounts.get(charge.key)
-        if account is None:
-            return charge.limit, 0.0
-        return account.left(charge), account.balance.empty_in(charge.meter)
+        return charge.limit if account is None else account.left(charge)
+
+    def empty_in(self, charge: Charge) -> float:
+        """Seconds until nothing that counts now on the charge's meter counts any more, by what is known here."""
+        account = self.accounts.get(charge.key)
+        return 0.0 if account is None else account.balance.empty_in(charge.meter)
 
     def _by_account(self, charges: Sequence[Charge]) -> Sequence[tuple[Account, Sequence[Charge]]]:
         first = charges[0].key
@@ -103,7 +85,7 @@ class Ledger:
         account = self.accounts.get(key)
         if account is None:
             exchange = Exchange(key, self._store, self.clock, self._rng)
-            account = self.accounts[key] = Account(key, exchange, self._spawn)
+            account = self.accounts[key] = Account(key, exchange, self._spawn, self._on_cut_off)
         return account
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -12,7 +12,7 @@ IDLE_SECONDS = 0.6
 RENEWED_AT = 0.3
 # How much the demand of the time since the last look weighs against that before.
 LATEST_WEIGHT = 0.5
-SHORTEST_LOOK_SECONDS = 0.25
+SHORTEST_LOOK_SECONDS = 0.1
 
 
 @dataclass(slots=True)
@@ -86,9 +86,16 @@ class Pot:
         return last is None or last.remaining <= last.low_water or moment >= last.renew_at
 
     def add(self, slot: int, amount: int, expires: float, moment: float) -> None:
-        """A new lease. What is left of those before it is spent first."""
+        """A new grant. It joins what is left of the same slot; what is left of earlier ones is spent first."""
         renew_at = expires - RENEWED_AT * (expires - moment)
-        self.leases.append(Lease(slot, amount, expires, int(amount * RENEWED_AT), renew_at))
+        low_water = int(amount * RENEWED_AT)
+        self.leases = [lease for lease in self.leases if lease.remaining]
+        last = self.leases[-1] if self.leases else None
+        if last is not None and last.slot == slot:
+            last.remaining += amount
+            last.expires, last.low_water, last.renew_at = expires, low_water, renew_at
+        else:
+            self.leases.append(Lease(slot, amount, expires, low_water, renew_at))
 
     def clear(self, moment: float, *, everything: bool) -> Pieces:
         """Take out what can no longer be spent, or everything; returns what is left in it."""

@@ -15,26 +15,24 @@ if TYPE_CHECKING:
 ANY_MODEL = "*"
 # A dollar for a million tokens is a thousand billionths of a dollar for one.
 NANO_DOLLARS_A_TOKEN = 1_000
+# Whole numbers of so small a fraction hold every price that is written with up to 15 decimals.
+FINE = 10**12
 
 
 def cost(prices: Mapping[str, Price], model: str | None, usage: Usage) -> int | None:
-    """What a call cost, in billionths of a US dollar, half of one rounded up; None if its model has no price.
-
-    Without a price of their own, cached tokens of the prompt cost as much as the others.
-    """
+    """What a call cost, in billionths of a US dollar, half of one rounded up; None if its model has no price."""
     price = prices.get(model or "", prices.get(ANY_MODEL))
     if price is None:
         return None
     cached = min(usage.cached, usage.prompt)
-    exact = (
-        (usage.prompt - cached) * _for_one_token(price.input)
-        + cached * _for_one_token(price.input if price.cached_input is None else price.cached_input)
-        + usage.completion * _for_one_token(price.output)
-    )
-    return int(exact.to_integral_value(ROUND_HALF_UP))
+    exact = (usage.prompt - cached) * _fine(price.input) + usage.completion * _fine(price.output)
+    if cached:
+        exact += cached * _fine(price.input if price.cached_input is None else price.cached_input)
+    return (exact + FINE // 2) // FINE
 
 
 @lru_cache(maxsize=1_024)
-def _for_one_token(price: float) -> Decimal:
+def _fine(price: float) -> int:
+    """A token's price in fractions of a billionth of a dollar."""
     # By way of text, because 0.1 as a number is not quite the 0.1 that was written.
-    return Decimal(str(price)) * NANO_DOLLARS_A_TOKEN
+    return int((Decimal(str(price)) * NANO_DOLLARS_A_TOKEN * FINE).to_integral_value(ROUND_HALF_UP))

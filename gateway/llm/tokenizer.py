@@ -37,12 +37,45 @@ CHARACTERS_A_TOKEN = 4
 SLICE_CHARACTERS = 64 * 1024
 
 
+# Conversations resend their history, and most calls of an application begin with the same instructions. A shorter text
+# is counted as fast as it is found.
+SHORTEST_REMEMBERED = 64
+MOST_REMEMBERED = 50_000
+
+
+class _Counts:
+    """The counts of one vocabulary. Of a text only its hash is kept, which is salted anew in every process."""
+
+    __slots__ = ("_encoding", "_known")
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._encoding = encoding
+        self._known: dict[tuple[int, int], int] = {}
+
+    def count(self, texts: Sequence[str]) -> int:
+        """The tokens of all of them."""
+        return sum([self._count(text) for text in texts])
+
+    def _count(self, text: str) -> int:
+        if len(text) < SHORTEST_REMEMBERED:
+            return len(self._encoding.encode_ordinary(text))
+        key = (hash(text), len(text))
+        count = self._known.get(key)
+        if count is None:
+            # "Ordinary": a text that looks like a special token is text.
+            count = sum(len(self._encoding.encode_ordinary(part)) for part in _slices(text))
+            if len(self._known) >= MOST_REMEMBERED:
+                self._known.clear()
+            self._known[key] = count
+        return count
+
+
 class Tokenizer:
     """Knows the vocabularies once they are loaded, which takes a third of a second, in a thread."""
 
     def __init__(self, vocabularies: Path = VOCABULARIES) -> None:
         self._vocabularies = vocabularies
-        self._encodings: dict[str, Encoding] = {}
+        self._encodings: dict[str, _Counts] = {}
         self._loading: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -63,11 +96,11 @@ class Tokenizer:
         encoding = self._encodings[encoding_name(model)]
         characters = sum(map(len, texts))
         if characters <= LOOP_CHARACTERS:
-            return _count(encoding, texts)
+            return encoding.count(texts)
         if characters <= COUNTED_CHARACTERS:
-            return await asyncio.to_thread(_count, encoding, texts)
+            return await asyncio.to_thread(encoding.count, texts)
         samples = list(_samples(texts, characters, SAMPLE_CHARACTERS))
-        counted = await asyncio.to_thread(_count, encoding, samples)
+        counted = await asyncio.to_thread(encoding.count, samples)
         return round(counted * characters / sum(map(len, samples)))
 
     def count_now(self, texts: Sequence[str], model: str | None) -> int:
@@ -79,9 +112,9 @@ class Tokenizer:
             return -(-characters // CHARACTERS_A_TOKEN)
         encoding = self._encodings[encoding_name(model)]
         if characters <= LOOP_CHARACTERS:
-            return _count(encoding, texts)
+            return encoding.count(texts)
         samples = list(_samples(texts, characters, LOOP_SAMPLE_CHARACTERS))
-        return round(_count(encoding, samples) * characters / sum(map(len, samples)))
+        return round(encoding.count(samples) * characters / sum(map(len, samples)))
 
     @property
     def is_loaded(self) -> bool:
@@ -101,7 +134,7 @@ class Tokenizer:
         import tiktoken
 
         for name in PACKAGED:
-            self._encodings[name] = tiktoken.get_encoding(name)
+            self._encodings[name] = _Counts(tiktoken.get_encoding(name))
 
 
 @lru_cache(maxsize=1_024)
@@ -117,11 +150,6 @@ def encoding_name(model: str | None) -> str:
         return name
     # o200k_harmony differs from o200k_base in special tokens only.
     return NEWEST if name.startswith("o200k") else "cl100k_base"
-
-
-def _count(encoding: Encoding, texts: Sequence[str]) -> int:
-    # "Ordinary": a text that looks like a special token is text.
-    return sum(len(encoding.encode_ordinary(part)) for text in texts for part in _slices(text))
 
 
 def _slices(text: str) -> Iterator[str]:

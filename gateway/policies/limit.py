@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.call import Call, Header, Outcome, Reply
 from gateway.errors import GatewayError, PolicyError, UnavailableError
-from gateway.ledger.ledger import Ledger, Reservation
+from gateway.ledger.ledger import Ledger
 from gateway.ledger.meters import Charge
 from gateway.ledger.refusals import LedgerUnavailable, LimitReached
+from gateway.ledger.reservation import Reservation
 from gateway.llm.completion_limit import most_completion_tokens
 from gateway.llm.model_names import shown_model
 from gateway.llm.prices import cost
@@ -110,8 +112,8 @@ class Limit:
         elif not isinstance(reply.body, bytes):
             self._follow(call, reply, reply.body, held)
         own = held.headers(call.usage)
-        names = {name for name, _ in own}
-        reply.headers = [*(pair for pair in reply.headers if pair[0] not in names), *own]
+        names = dict(own)
+        reply.headers = [pair for pair in reply.headers if pair[0] not in names] + own
         return reply
 
     def _follow(self, call: Call, reply: Reply, body: AsyncIterator[bytes], held: _Held) -> None:
@@ -170,9 +172,14 @@ class _Held:
     def headers(self, usage: Usage | None) -> list[Header]:
         """What is left now of every limit."""
         standings = [
-            Standing(rule, *self._ledger.left(charge)) for rule, charge in zip(self.rules, self._charges, strict=True)
+            Standing(rule, self._ledger.left(charge), partial(self._ledger.empty_in, charge))
+            for rule, charge in zip(self.rules, self._charges, strict=True)
+            if rule.is_told
         ]
-        return headers_of(standings, usage.total if usage else 0)
+        found = headers_of(standings)
+        consumed = b"%d" % (usage.total if usage else 0)
+        # Two limits of one policy name the same header.
+        return [*found, *{name: consumed for rule in self.rules for name in rule.consumed_headers}.items()]
 
 
 class _Spending:

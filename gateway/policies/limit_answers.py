@@ -6,7 +6,7 @@ The messages are API Management's, and `x-ratelimit-*` are the headers of OpenAI
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.call import Header
@@ -19,11 +19,11 @@ DAY, HOUR, MINUTE = 86_400, 3_600, 60
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a rule stands: what is left of its limit, and the seconds until all of it is."""
+    """How a rule stands: what is left of its limit, and how to learn the seconds until all of it is."""
 
     rule: Rule
     left: int
-    resets_in: float
+    resets_in: Callable[[], float]
 
 
 def refused(rule: Rule, reached: LimitReached) -> GatewayError:
@@ -64,46 +64,45 @@ def duration(seconds: int) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def headers_of(standings: Sequence[Standing], consumed: int) -> list[Header]:
-    """What goes with every answer: OpenAI's headers for the limit that is nearest, and those named in the policies."""
+def headers_of(standings: Sequence[Standing]) -> list[Header]:
+    """What is left: OpenAI's headers for the limit that is nearest, and those that the policies name."""
     found: list[Header] = []
-    for unit, kinds in (("tokens", ("tokens", "quota")), ("requests", ("calls",))):
+    for kinds in (TOKENS, CALLS):
         nearest = _nearest(standings, kinds)
         if nearest is not None:
-            found += _openai(unit, nearest)
+            limit, remaining, reset = OPENAI_NAMES[kinds]
+            found.append((limit, b"%d" % nearest.rule.limit))
+            found.append((remaining, b"%d" % nearest.left))
+            found.append((reset, _span(nearest.resets_in())))
     for standing in standings:
-        found += [_header(name, standing.left) for name in standing.rule.remaining_headers]
-    names = dict.fromkeys(name for standing in standings for name in standing.rule.consumed_headers)
-    return [*found, *(_header(name, consumed) for name in names)]
+        found += [(name, b"%d" % standing.left) for name in standing.rule.remaining_headers]
+    return found
 
 
-def _nearest(standings: Iterable[Standing], kinds: Sequence[str]) -> Standing | None:
-    """The one of these kinds with the least left; a limit a minute rather than a quota."""
+# A limit a minute is told rather than a quota.
+TOKENS: tuple[Kind, ...] = ("tokens", "quota")
+CALLS: tuple[Kind, ...] = ("calls",)
+OPENAI_NAMES = {
+    TOKENS: (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"),
+    CALLS: (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"),
+}
+
+
+def _nearest(standings: Sequence[Standing], kinds: Sequence[Kind]) -> Standing | None:
+    """Of the first of these kinds that there is, the one with the least left."""
     for kind in kinds:
         of_kind = [standing for standing in standings if standing.rule.kind == kind]
         if of_kind:
-            return min(of_kind, key=lambda standing: standing.left)
+            return of_kind[0] if len(of_kind) == 1 else min(of_kind, key=lambda standing: standing.left)
     return None
 
 
-def _openai(unit: str, standing: Standing) -> list[Header]:
-    return [
-        _header(f"x-ratelimit-limit-{unit}", standing.rule.limit),
-        _header(f"x-ratelimit-remaining-{unit}", standing.left),
-        (f"x-ratelimit-reset-{unit}".encode(), _span(standing.resets_in).encode()),
-    ]
-
-
-def _span(seconds: float) -> str:
+def _span(seconds: float) -> bytes:
     """As OpenAI's API writes it: `120ms`, `7.5s`, `6m0s`, `1h0m12s`."""
     if seconds < 1:
-        return f"{math.ceil(seconds * 1000)}ms"
+        return b"%dms" % math.ceil(seconds * 1000)
     if seconds < MINUTE:
-        return f"{math.ceil(seconds * 1000) / 1000:g}s"
+        return f"{math.ceil(seconds * 1000) / 1000:g}s".encode()
     minutes, rest = divmod(math.ceil(seconds), MINUTE)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s"
-
-
-def _header(name: str, value: int) -> Header:
-    return name.lower().encode(), str(value).encode()
+    return b"%dh%dm%ds" % (hours, minutes, rest) if hours else b"%dm%ds" % (minutes, rest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -32,10 +32,13 @@ class Rule:
     estimates: bool = False
     reserves_completion: bool = False
     retry_header: str = "Retry-After"
-    remaining_headers: tuple[str, ...] = ()
-    consumed_headers: tuple[str, ...] = ()
+    # In lower case, as they are sent.
+    remaining_headers: tuple[bytes, ...] = ()
+    consumed_headers: tuple[bytes, ...] = ()
     stops: bool = False
     drains: bool = False
+    # Whether callers are told what is left of it.
+    is_told: bool = True
 
 
 def rules_of(entry: ApiEntry, product: Product | None) -> Sequence[Rule]:
@@ -44,7 +47,13 @@ def rules_of(entry: ApiEntry, product: Product | None) -> Sequence[Rule]:
     for rule in _written(entry, product):
         place = (rule.written_key, rule.meter)
         found[place] = _both(found[place], rule) if place in found else rule
-    return tuple(found.values())
+    has_tokens = any(rule.kind == "tokens" for rule in found.values())
+    return tuple(replace(rule, is_told=_is_told(rule, has_tokens)) for rule in found.values())
+
+
+def _is_told(rule: Rule, has_tokens: bool) -> bool:
+    """Money is nobody's business; a limit a minute is told rather than a quota, unless the policy names a header."""
+    return rule.kind in ("tokens", "calls") or bool(rule.remaining_headers) or (rule.kind == "quota" and not has_tokens)
 
 
 def _written(entry: ApiEntry, product: Product | None) -> Iterator[Rule]:
@@ -78,8 +87,8 @@ def _token_rules(written: TokenLimit) -> Iterator[Rule]:
                 estimates=written.estimate_prompt_tokens,
                 reserves_completion=written.reserve == "prompt+max_tokens",
                 retry_header=written.retry_after_header_name,
-                remaining_headers=(remaining,) if remaining else (),
-                consumed_headers=(written.tokens_consumed_header_name,) if written.tokens_consumed_header_name else (),
+                remaining_headers=_names(remaining),
+                consumed_headers=_names(written.tokens_consumed_header_name),
                 drains=written.on_disconnect == "drain",
             )
 
@@ -127,5 +136,9 @@ def _both(one: Rule, other: Rule) -> Rule:
     )
 
 
-def _united(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+def _names(name: str | None) -> tuple[bytes, ...]:
+    return (name.lower().encode(),) if name else ()
+
+
+def _united(one: tuple[bytes, ...], other: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys((*one, *other)))

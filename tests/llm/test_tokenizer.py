@@ -10,6 +10,7 @@ import tiktoken.registry
 from gateway.llm.tokenizer import (
     COUNTED_CHARACTERS,
     LOOP_CHARACTERS,
+    MOST_REMEMBERED,
     Tokenizer,
     encoding_name,
 )
@@ -142,3 +143,24 @@ async def test_those_who_cannot_wait_have_samples_of_a_long_text() -> None:
     text = prose(10 * LOOP_CHARACTERS)
     exact = await tokenizer.count([text], "gpt-4o")
     assert abs(tokenizer.count_now([text], "gpt-4o") / exact - 1) < 0.05
+
+
+async def test_a_text_is_counted_once() -> None:
+    """Conversations resend their history; the second time its count is known, for each vocabulary by itself."""
+    tokenizer = Tokenizer()
+    text = "Répondez-vous toujours en français, même à l'étranger? " * 40
+    counts = [await tokenizer.count([text], model) for model in ("gpt-4o", "gpt-4", "gpt-4o", "gpt-4")]
+    assert counts[:2] == counts[2:]
+    assert counts[0] != counts[1]
+    assert [len(known._known) for known in tokenizer._encodings.values()] == [1, 1]
+
+
+async def test_what_is_remembered_is_bounded() -> None:
+    """By a number of texts, of which nothing but a hash is kept."""
+    tokenizer = Tokenizer()
+    await tokenizer.count(["a"], "gpt-4o")
+    counts = tokenizer._encodings["o200k_base"]
+    for number in range(MOST_REMEMBERED + 10):
+        counts.count([f"{number:064}"])
+    assert 0 < len(counts._known) <= MOST_REMEMBERED
+    assert all(isinstance(part, int) for key in counts._known for part in key)

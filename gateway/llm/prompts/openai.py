@@ -32,6 +32,9 @@ class _ToolCosts(NamedTuple):
     all: int = 12
 
 
+# In both vocabularies; asking the tokenizer would take longer than everything else about a short message.
+ROLES_OF_ONE_TOKEN = frozenset({"system", "user", "assistant", "developer", "tool", "function"})
+
 NEWER = _ToolCosts(function=7)
 OLDER = _ToolCosts(function=10)
 OLDER_MODELS = ("gpt-4", "gpt-3.5", "gpt-35")
@@ -95,7 +98,16 @@ def _plain(given: Any) -> Parts:
 
 def _message(parts: Parts, message: Mapping[str, Any]) -> None:
     parts.tokens += MESSAGE_TOKENS
-    for field in ("role", "name", "refusal", "reasoning_content", "arguments"):
+    role = message.get("role")
+    if isinstance(role, str) and role in ROLES_OF_ONE_TOKEN:
+        parts.tokens += 1
+    else:
+        parts.text(role)
+    if len(message) == 2 and isinstance(content := message.get("content"), str):
+        # Nearly all messages are a role and a text.
+        parts.text(content)
+        return
+    for field in ("name", "refusal", "reasoning_content", "arguments"):
         parts.text(message.get(field))
     if isinstance(message.get("name"), str):
         parts.tokens += NAME_TOKENS
