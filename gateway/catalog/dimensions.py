@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, StringConstraints
 
-from gateway.catalog.fields import TOKEN, check_line
+from gateway.catalog.fields import TOKEN, check_printable
 
 # Azure Monitor takes no more on one metric.
 MOST_DIMENSIONS = 10
@@ -52,6 +52,8 @@ def parse_dimension(name: str, value: str | None) -> DimensionSource:
             raise ValueError(f'must name a header behind "header:" for "{name}", as in "header:x-team"')
         return DimensionSource("header", rest.lower())
     if colon and kind == "text":
+        if not rest:
+            raise ValueError(f'must have a text behind "text:" for "{name}", as in "text:production"')
         return DimensionSource("text", rest)
     return DimensionSource(value) if value in WORDS else DimensionSource("text", value)
 
@@ -61,12 +63,10 @@ def check_dimensions(dimensions: Mapping[str, str | None]) -> Mapping[str, str |
     if len(dimensions) > MOST_DIMENSIONS:
         raise ValueError(f"must be at most {MOST_DIMENSIONS} dimensions; Azure Monitor takes no more")
     for name, value in dimensions.items():
-        if not name or len(check_line(name)) > LONGEST_NAME:
-            raise ValueError(f"must have names of 1 to {LONGEST_NAME} characters")
-        if value is not None and not 1 <= len(check_line(value)) <= LONGEST_VALUE:
-            raise ValueError(f'must give "{name}" a value of 1 to {LONGEST_VALUE} characters')
         parse_dimension(name, value)
     return dimensions
 
 
-Dimensions = Annotated[Mapping[str, str | None], AfterValidator(check_dimensions)]
+DimensionName = Annotated[str, StringConstraints(max_length=LONGEST_NAME), AfterValidator(check_printable)]
+DimensionValue = Annotated[str, StringConstraints(max_length=LONGEST_VALUE), AfterValidator(check_printable)]
+Dimensions = Annotated[Mapping[DimensionName, DimensionValue | None], AfterValidator(check_dimensions)]

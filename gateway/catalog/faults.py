@@ -13,11 +13,18 @@ from pydantic_core import ErrorDetails
 from gateway.catalog.models import UNION_TAGS
 from gateway.errors import Fault
 
+# With this pydantic ends the path of a finding about a mapping's key, behind the key itself.
+KEY_STEP = "[key]"
+LONGEST_KEY_SHOWN = 40
 
-def faults_of(error: ValidationError, model: type[BaseModel], where: str) -> list[Fault]:
-    """Every finding as a Fault. `where` names the document, as in `apis/openai.yaml: Api openai`."""
+
+def faults_of(error: ValidationError, model: type[BaseModel], where: str, written: Any = None) -> list[Fault]:
+    """Every finding as a Fault. `where` names the document, as in `apis/openai.yaml: Api openai`.
+
+    `written` is what was validated, by which the places in the faults are those in the document.
+    """
     details = error.errors(include_url=False, include_input=True)
-    return [_fault(each, model, where) for each in details]
+    return [_fault(each, model, where, written) for each in details]
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
@@ -29,14 +36,42 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     return f"; it may be {_either(known)}" if len(known) <= 8 else ""
 
 
-def _fault(details: ErrorDetails, model: type[BaseModel], where: str) -> Fault:
+def _fault(details: ErrorDetails, model: type[BaseModel], where: str, written: Any) -> Fault:
     location = list(details["loc"])
+    if location[-1:] == [KEY_STEP]:
+        *location, key, _ = location
+        return Fault(
+            _join(where, _steps(location, written)), f'has the key "{_short(key)}", which {_sentence(details)}'
+        )
     unknown = str(location.pop()) if details["type"] == "extra_forbidden" else None
-    steps = [step for step in location if step not in UNION_TAGS]
+    steps = _steps(location, written)
     if unknown is not None:
         known = sorted(_known_fields(model, [step for step in steps if isinstance(step, str)]))
         return Fault(_join(where, steps), f'unknown field "{unknown}"{did_you_mean(unknown, known)}')
     return Fault(_join(where, steps), _sentence(details))
+
+
+def _steps(location: Sequence[str | int], written: Any) -> list[str | int]:
+    """The way to a value as it was written: without tags, and without the `[0]` of what stands there without a list."""
+    steps: list[str | int] = []
+    for step in location:
+        is_alone = isinstance(step, int) and isinstance(written, dict) and step not in written
+        if step in UNION_TAGS or is_alone:
+            continue
+        steps.append(step)
+        written = _below(written, step)
+    return steps
+
+
+def _below(value: Any, step: str | int) -> Any:
+    if isinstance(value, dict):
+        return value.get(step)
+    return value[step] if isinstance(value, list) and isinstance(step, int) else None
+
+
+def _short(key: Any) -> str:
+    text = str(key)
+    return text if len(text) <= LONGEST_KEY_SHOWN else f"{text[:LONGEST_KEY_SHOWN]}…"
 
 
 def _join(where: str, steps: list[Any]) -> str:
@@ -73,15 +108,14 @@ SENTENCES: Mapping[str, Callable[[Any, Mapping[str, Any]], str]] = MappingProxyT
         "float_type": lambda _, __: "must be a number",
         "finite_number": lambda _, __: "must be a finite number",
         "bool_type": lambda _, __: "must be true or false, without quotes",
-        "greater_than": lambda _, context: f"must be greater than {context['gt']:g}",
-        "greater_than_equal": lambda _, context: f"must be at least {context['ge']:g}",
-        "less_than_equal": lambda _, context: f"must be at most {context['le']:g}",
+        "greater_than": lambda _, context: f"must be greater than {context['gt']:.16g}",
+        "greater_than_equal": lambda _, context: f"must be at least {context['ge']:.16g}",
+        "less_than_equal": lambda _, context: f"must be at most {context['le']:.16g}",
         "literal_error": lambda _, context: f"must be {context['expected'].replace(chr(39), chr(34))}",
         "model_type": lambda _, __: "must be a mapping of fields",
         "dict_type": lambda _, __: "must be a mapping of fields",
         "tuple_type": lambda _, __: "must be a list",
         "too_long": lambda _, context: f"must be at most {context['max_length']} entries",
-        "string_too_short": lambda _, context: f"must be at least {context['min_length']} characters",
         "list_type": lambda _, __: "must be a list",
     }
 )

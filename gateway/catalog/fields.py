@@ -106,6 +106,15 @@ def check_line(text: str) -> str:
     return text
 
 
+def check_printable(text: str) -> str:
+    """A name that shows: one line, not empty, and nothing in it that cannot be seen."""
+    if not text:
+        raise ValueError("must not be empty")
+    if not text.isprintable() or text != text.strip():
+        raise ValueError("must be printable characters, without white space at its ends")
+    return text
+
+
 def check_lines(text: str) -> str:
     """Text that may have several lines."""
     if CONTROL_BUT_LINES.search(text):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, model_validator
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, St
 from gateway.catalog.base import Model
 from gateway.catalog.counter_keys import KeyPart, check_counter_key, parse_counter_key
 from gateway.catalog.dimensions import Dimensions, DimensionSource, parse_dimension
-from gateway.catalog.fields import HeaderName, Line, write_number
+from gateway.catalog.fields import HeaderName, check_printable, write_number
 
 __all__ = ["DimensionSource", "KeyPart", "parse_counter_key", "parse_dimension"]
 
@@ -21,7 +21,9 @@ OnUnavailable = Literal["allow", "deny"]
 MOST_ENTRIES = 10
 MOST_PRICES = 1_000
 # The gateway sets these itself, or the message would not arrive.
-OWN_HEADERS = frozenset({"x-request-id", "set-cookie", "location", "date", "server"})
+OWN_HEADERS = frozenset(
+    {"x-request-id", "cache-control", "date", "location", "server", "set-cookie", "vary", "www-authenticate"}
+)
 OWN_PREFIXES = ("x-ratelimit-", "content-", "access-control-", "x-ms-")
 
 
@@ -109,12 +111,16 @@ class Price(Model):
 class TokenMetrics(Model):
     """`llm-emit-token-metric`: what the token metrics are told apart by."""
 
-    namespace: Line = "llm"
+    namespace: Annotated[str, StringConstraints(max_length=300), AfterValidator(check_printable)] = "llm"
     dimensions: Dimensions = Field(default_factory=dict)
 
 
 def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, dict) else value
+    if isinstance(value, dict | Model):
+        return [value]
+    if not isinstance(value, list | tuple):
+        raise ValueError("must be a mapping of fields, or a list of them")
+    return value
 
 
 def _as_written(items: tuple[Model, ...]) -> Any:
@@ -124,29 +130,31 @@ def _as_written(items: tuple[Model, ...]) -> Any:
 
 def check_token_limits(limits: tuple[TokenLimit, ...]) -> tuple[TokenLimit, ...]:
     """No two on the same counter in the same window."""
-    for limit_of in ("tokens_per_minute", "token_quota_period"):
-        places = [(each.counter_key, getattr(each, limit_of)) for each in limits if getattr(each, limit_of)]
-        keys = [key if limit_of == "tokens_per_minute" else f"{key} {period}" for key, period in places]
-        _check_once(keys)
+    _check_once((each.counter_key, "a minute") for each in limits if each.tokens_per_minute)
+    _check_once((each.counter_key, each.token_quota_period) for each in limits if each.token_quota_period)
     return limits
 
 
 def check_rate_limits(limits: tuple[RateLimit, ...]) -> tuple[RateLimit, ...]:
     """No two on the same counter in the same window."""
-    _check_once([f"{each.counter_key} {each.renewal_period} s" for each in limits])
+    _check_once((each.counter_key, f"in {each.renewal_period} s") for each in limits)
     return limits
 
 
 def check_budgets(budgets: tuple[Budget, ...]) -> tuple[Budget, ...]:
     """No two on the same counter in the same window."""
-    _check_once([f"{each.counter_key} {each.period}" for each in budgets])
+    _check_once((each.counter_key, each.period) for each in budgets)
     return budgets
 
 
-def _check_once(places: list[str]) -> None:
-    twice = [place for place, count in Counter(places).items() if count > 1]
-    if twice:
-        raise ValueError(f"must not limit {twice[0]} more than once")
+def _check_once(places: Iterable[tuple[str, str]]) -> None:
+    seen = set()
+    for key, window in places:
+        # Parsed, because the case of a header's name makes no other counter.
+        place = (parse_counter_key(key), window)
+        if place in seen:
+            raise ValueError(f"must not limit {key} {window} more than once")
+        seen.add(place)
 
 
 Entries = Field(strict=False, max_length=MOST_ENTRIES)
@@ -156,9 +164,8 @@ Written = PlainSerializer(_as_written)
 TokenLimits = Annotated[tuple[TokenLimit, ...], Entries, OneOrMore, AfterValidator(check_token_limits), Written]
 RateLimits = Annotated[tuple[RateLimit, ...], Entries, OneOrMore, AfterValidator(check_rate_limits), Written]
 Budgets = Annotated[tuple[Budget, ...], Entries, OneOrMore, AfterValidator(check_budgets), Written]
-Prices = Annotated[
-    Mapping[Annotated[str, StringConstraints(min_length=1, max_length=200)], Price], Field(max_length=MOST_PRICES)
-]
+ModelName = Annotated[str, StringConstraints(max_length=200), AfterValidator(check_printable)]
+Prices = Annotated[Mapping[ModelName, Price], Field(max_length=MOST_PRICES)]
 
 
 class Limits(Model):

@@ -67,7 +67,7 @@ def validate[Model: Written](model: type[Model], fields: dict[str, Any], source:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        raise CatalogError(faults_of(error, model, where(model.kind, fields.get("name"), source))) from error
+        raise CatalogError(faults_of(error, model, where(model.kind, fields.get("name"), source), fields)) from error
 
 
 def where(kind: Kind, name: Any, source: str = "") -> str:

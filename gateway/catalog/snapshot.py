@@ -193,8 +193,11 @@ class _Resolver:
             max_request_bytes=api.max_request_bytes or self.gateway.max_request_bytes,
             open_product=_open_product(products),
             gateway=self.gateway,
-            prices=MappingProxyType({**self.gateway.prices, **api.prices}),
+            prices=self._prices(api),
         )
+
+    def _prices(self, api: Api) -> Mapping[str, Price]:
+        return MappingProxyType({**self.gateway.prices, **api.prices})
 
     def _backend_of(self, api: Api) -> ResolvedBackend:
         if isinstance(api.backend, str):
@@ -229,9 +232,15 @@ class _Resolver:
         entry = self._previous.apis.get(name) if self._previous else None
         if entry is None:
             return None
-        # Products decide who gets in, so even an API that stays behind follows them.
+        # Products decide who gets in, and the gateway's limits are for all: even an API that stays behind follows them.
         products = tuple(self.products[each] for each in entry.api.products if each in self.products)
-        return replace(entry, products=products, open_product=_open_product(products))
+        return replace(
+            entry,
+            products=products,
+            open_product=_open_product(products),
+            gateway=self.gateway,
+            prices=self._prices(entry.api),
+        )
 
     def _fault(self, kind: Kind, name: str, problem: str) -> None:
         self.faults.append(Fault(where(kind, name), problem))

@@ -57,10 +57,11 @@ class Account:
 
     def take(self, charges: Sequence[Charge]) -> list[Holding] | None:
         """Everything, from the leases at hand; or nothing: None."""
-        now = self.last_used = self._clock.now()
-        for charge in charges:
-            self._pot(charge).demand += charge.amount
-        return self._take(charges, now)
+        self.last_used = self._clock.now()
+        holdings = self._take(charges, self.last_used)
+        for holding in holdings or ():
+            holding.pot.demand += holding.charge.amount
+        return holdings
 
     def _take(self, charges: Sequence[Charge], now: float) -> list[Holding] | None:
         holdings: list[Holding] = []
@@ -93,6 +94,8 @@ class Account:
         if reached is not None:
             self._look_again()
             raise reached
+        for charge in charges:
+            self._pot(charge).demand += charge.amount
         waiter = _Waiter(charges, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         self._begin()
@@ -158,10 +161,9 @@ class Account:
         """Charge more than was reserved: from the leases at hand; what these do not have is owed."""
         pot, now = holding.pot, self._clock.now()
         pot.demand += amount
-        leased = min(amount, pot.available(now))
-        if leased:
+        if pot.take(amount, now) is None:
+            leased = pot.available(now)
             pot.take(leased, now)
-        if amount > leased:
             self.balance.owe(pot.meter, amount - leased)
 
     def extend(self, holding: Holding, amount: int) -> bool:

@@ -53,15 +53,21 @@ class Balance:
         count = record.counts.get(meter) if record else None
         moment = self._exchange.clock.now() - self._exchange.clock.uncertainty
         used = meter.window.used(count.slots, moment) if count else 0
+        if self.is_settled:
+            return used
         return used + _sum(self.debts, meter, moment) - _sum(self.returns, meter, moment)
 
     def empty_in(self, meter: Meter) -> float:
         """Seconds until nothing that counts now counts any more."""
         record, clock = self._exchange.record, self._exchange.clock
         count = record.counts.get(meter) if record else None
-        slots = [*(count.slots if count else ()), *(slot for owed, slot in self.debts if owed == meter)]
-        latest = meter.window.counts_until(max(slots)) + clock.uncertainty if slots else 0.0
-        return max(0.0, latest - clock.now())
+        latest = max(count.slots, default=None) if count else None
+        for owed, slot in self.debts:
+            if owed == meter and (latest is None or slot > latest):
+                latest = slot
+        if latest is None:
+            return 0.0
+        return max(0.0, meter.window.counts_until(latest) + clock.uncertainty - clock.now())
 
     def unpushed(self) -> tuple[Amounts, Amounts]:
         """What storage has yet to hear: debts and returns."""

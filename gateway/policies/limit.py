@@ -177,9 +177,8 @@ class _Held:
             if rule.is_told
         ]
         found = headers_of(standings)
-        consumed = b"%d" % (usage.total if usage else 0)
-        # Two limits of one policy name the same header.
-        return [*found, *{name: consumed for rule in self.rules for name in rule.consumed_headers}.items()]
+        names = {name for rule in self.rules for name in rule.consumed_headers}
+        return [*found, *((name, b"%d" % (usage.total if usage else 0)) for name in names)] if names else found
 
 
 class _Spending:

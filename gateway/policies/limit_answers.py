@@ -102,7 +102,7 @@ def _span(seconds: float) -> bytes:
     if seconds < 1:
         return b"%dms" % math.ceil(seconds * 1000)
     if seconds < MINUTE:
-        return f"{math.ceil(seconds * 1000) / 1000:g}s".encode()
+        return b"%gs" % (math.ceil(seconds * 1000) / 1000)
     minutes, rest = divmod(math.ceil(seconds), MINUTE)
     hours, minutes = divmod(minutes, 60)
     return b"%dh%dm%ds" % (hours, minutes, rest) if hours else b"%dm%ds" % (minutes, rest)

@@ -83,7 +83,7 @@ class Measure:
         if not (counted or (reported is not None and reported.completion)) and _has_failed(reader, outcome):
             return
         if reported is not None:
-            call.usage = replace(reported, completion=reported.completion + counted)
+            call.usage = replace(reported, completion=reported.completion + counted) if counted else reported
             call.usage_counted = counted > 0
         elif is_measured:
             call.usage = Usage(self._prompt_tokens(call, prompt), counted)

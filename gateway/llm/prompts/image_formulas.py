@@ -7,6 +7,7 @@ understanding", "Token calculation". As of November 2026.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.llm.model_names import without_provider
@@ -41,6 +42,7 @@ PATCH_PIXELS = 32
 MAXIMUM_PATCHES = 1_536
 
 
+@lru_cache(maxsize=256)
 def openai_images(model: str | None) -> Images:
     """OpenAI's formula for a model; an unknown one's is that of GPT-4o."""
     name = without_provider(model)

@@ -46,9 +46,11 @@ def chat(document: Mapping[str, Any], model: str | None) -> Parts:
     parts = Parts(openai_images(model), tokens=ANSWER_TOKENS)
     for message in objects(document.get("messages")):
         _message(parts, message)
-    functions = [mapping(tool.get("function")) for tool in objects(document.get("tools"))]
-    _tools(parts, [*functions, *objects(document.get("functions"))], model)
-    parts.json(mapping(mapping(document.get("response_format")).get("json_schema")).get("schema"))
+    if "tools" in document or "functions" in document:
+        functions = [mapping(tool.get("function")) for tool in objects(document.get("tools"))]
+        _tools(parts, [*functions, *objects(document.get("functions"))], model)
+    if "response_format" in document:
+        parts.json(mapping(mapping(document["response_format"]).get("json_schema")).get("schema"))
     return parts
 
 
