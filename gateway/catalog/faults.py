@@ -70,7 +70,7 @@ def _below(value: Any, step: str | int) -> Any:
 
 
 def _short(key: Any) -> str:
-    text = str(key)
+    text = "".join(each if each.isprintable() else "\ufffd" for each in str(key)[: LONGEST_KEY_SHOWN + 1])
     return text if len(text) <= LONGEST_KEY_SHOWN else f"{text[:LONGEST_KEY_SHOWN]}…"
 
 

@@ -137,7 +137,7 @@ def check_token_limits(limits: tuple[TokenLimit, ...]) -> tuple[TokenLimit, ...]
 
 def check_rate_limits(limits: tuple[RateLimit, ...]) -> tuple[RateLimit, ...]:
     """No two on the same counter in the same window."""
-    _check_once((each.counter_key, f"in {each.renewal_period} s") for each in limits)
+    _check_once((each.counter_key, f"{each.renewal_period} s") for each in limits)
     return limits
 
 
@@ -153,7 +153,7 @@ def _check_once(places: Iterable[tuple[str, str]]) -> None:
         # Parsed, because the case of a header's name makes no other counter.
         place = (parse_counter_key(key), window)
         if place in seen:
-            raise ValueError(f"must not limit {key} {window} more than once")
+            raise ValueError(f"must not have two limits on {key} with the same window, {window}")
         seen.add(place)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
+from gateway.catalog.counter_keys import KeyPart, parse_counter_key
 from gateway.catalog.limits import Budget, RateLimit, TokenLimit
 from gateway.catalog.models import Product
 from gateway.catalog.snapshot import ApiEntry
@@ -43,9 +44,10 @@ class Rule:
 
 def rules_of(entry: ApiEntry, product: Product | None) -> Sequence[Rule]:
     """The rules for calls to an API in a product's context, or in none."""
-    found: dict[tuple[str, Meter], Rule] = {}
+    found: dict[tuple[tuple[KeyPart, ...], Meter], Rule] = {}
     for rule in _written(entry, product):
-        place = (rule.written_key, rule.meter)
+        # Parsed, because the case of a header's name makes no difference.
+        place = (parse_counter_key(rule.written_key), rule.meter)
         found[place] = _both(found[place], rule) if place in found else rule
     has_tokens = any(rule.kind == "tokens" for rule in found.values())
     return tuple(replace(rule, is_told=_is_told(rule, has_tokens)) for rule in found.values())
@@ -111,7 +113,7 @@ def _budget_rule(written: Budget) -> Rule:
         written.counter_key,
         counter_key(written.counter_key),
         Meter("usd", Calendar(written.period)),
-        int(Decimal(str(written.usd)) * NANO_DOLLARS),
+        max(1, int(Decimal(str(written.usd)) * NANO_DOLLARS)),
         written.on_unavailable == "deny",
         stops=written.on_exceeded == "stop",
     )

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from gateway.catalog.limits import DimensionSource, KeyPart, parse_counter_key, parse_dimension
 from gateway.catalog.loading import from_json
 from gateway.catalog.models import Api
 from gateway.catalog.secrets import SecretBox
@@ -63,7 +62,7 @@ def test_a_list_of_one_is_that_one() -> None:
 REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "nothing limited": (
         {"tokenLimit": {"counterKey": "ip", "estimatePromptTokens": True}},
-        "tokenLimit[0]: must have tokensPerMinute, tokenQuota or both",
+        "tokenLimit: must have tokensPerMinute, tokenQuota or both",
     ),
     "no word on estimates": ({"tokenLimit": {"counterKey": "ip", "tokensPerMinute": 5}}, "is required"),
     "a quota without a period": (
@@ -76,22 +75,77 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "another period": (
         {"budget": {**MONEY, "period": "monthly"}},
-        'budget[0].period: must be "Hourly", "Daily", "Weekly", "Monthly" or "Yearly"',
+        'budget.period: must be "Hourly", "Daily", "Weekly", "Monthly" or "Yearly"',
     ),
     "none allowed": ({"tokenLimit": {**TOKENS, "tokensPerMinute": 0}}, "tokensPerMinute: must be at least 1"),
     "text for a number": ({"tokenLimit": {**TOKENS, "tokensPerMinute": "5"}}, "must be a whole number"),
     "true for a number": ({"rateLimit": {**CALLS, "calls": True}}, "must be a whole number"),
-    "no money": ({"budget": {**MONEY, "usd": 0}}, "budget[0].usd: must be greater than 0"),
+    "no money": ({"budget": {**MONEY, "usd": 0}}, "budget.usd: must be greater than 0"),
     "a negative price": ({"prices": {"m": {"input": -1}}}, "prices.m.input: must be at least 0"),
     "a field that is none": ({"rateLimit": {**CALLS, "call": 3}}, 'unknown field "call"; did you mean "calls"?'),
     "too long a period": ({"rateLimit": {**CALLS, "renewalPeriod": 90_000}}, "must be at most 86400"),
-    "twice the same": ({"rateLimit": [CALLS, CALLS]}, "rateLimit: must not limit ip 60 s more than once"),
-    "twice the same minute": ({"tokenLimit": [TOKENS, TOKENS]}, "must not limit subscription more than once"),
+    "no seconds": ({"rateLimit": {**CALLS, "renewalPeriod": 0}}, "renewalPeriod: must be at least 1"),
+    "half a token": ({"tokenLimit": {**TOKENS, "tokensPerMinute": 0.5}}, "must be a whole number"),
+    "more tokens than there are": (
+        {"tokenLimit": {**TOKENS, "tokenQuota": 10**15 + 1, "tokenQuotaPeriod": "Daily"}},
+        "tokenLimit.tokenQuota: must be at most 1000000000000000",
+    ),
+    "more calls than there are": ({"rateLimit": {**CALLS, "calls": 10**16}}, "must be at most 1000000000000000"),
+    "more money than there is": ({"budget": {**MONEY, "usd": 1e10}}, "budget.usd: must be at most 1000000000"),
+    "text for money": ({"budget": {**MONEY, "usd": "50"}}, "budget.usd: must be a number"),
+    "true for money": ({"budget": {**MONEY, "usd": True}}, "budget.usd: must be a number"),
+    "no end of money": ({"budget": {**MONEY, "usd": float("inf")}}, "budget.usd: must be a finite number"),
+    "another reserve": (
+        {"tokenLimit": {**TOKENS, "reserve": "all"}},
+        'tokenLimit.reserve: must be "prompt" or "prompt+max_tokens"',
+    ),
+    "text for a truth value": (
+        {"tokenLimit": {**TOKENS, "estimatePromptTokens": "true"}},
+        "must be true or false, without quotes",
+    ),
+    "another way to be unavailable": (
+        {"rateLimit": {**CALLS, "onUnavailable": "ignore"}},
+        'rateLimit.onUnavailable: must be "allow" or "deny"',
+    ),
+    "another way to disconnect": ({"tokenLimit": {**TOKENS, "onDisconnect": "go"}}, 'must be "stop" or "drain"'),
+    "another way to exceed": ({"budget": {**MONEY, "onExceeded": "go"}}, 'must be "stop" or "finish"'),
+    "the second of a list": (
+        {"rateLimit": [CALLS, {**CALLS, "counterKey": "api", "calls": 0}]},
+        "rateLimit[1].calls: must be at least 1",
+    ),
+    "the one of a list": ({"rateLimit": [{**CALLS, "calls": 0}]}, "rateLimit[0].calls: must be at least 1"),
+    "twice the same": (
+        {"rateLimit": [CALLS, CALLS]},
+        "rateLimit: must not have two limits on ip with the same window, 60 s",
+    ),
+    "twice the same header": (
+        {"rateLimit": [{**CALLS, "counterKey": "header:X-A"}, {**CALLS, "counterKey": "header:x-a"}]},
+        "must not have two limits on header:x-a with the same window",
+    ),
+    "twice the same minute": (
+        {"tokenLimit": [TOKENS, TOKENS]},
+        "must not have two limits on subscription with the same window, a minute",
+    ),
+    "twice the same quota": (
+        {
+            "tokenLimit": [
+                {"counterKey": "ip", "tokenQuota": n, "tokenQuotaPeriod": "Daily", "estimatePromptTokens": True}
+                for n in (1, 2)
+            ]
+        },
+        "tokenLimit: must not have two limits on ip with the same window, Daily",
+    ),
+    "twice the same budget": (
+        {"budget": [MONEY, MONEY]},
+        "budget: must not have two limits on subscription with the same window, Monthly",
+    ),
     "too many": (
         {"rateLimit": [{**CALLS, "counterKey": f"k{number}"} for number in range(11)]},
         "rateLimit: must be at most 10 entries",
     ),
-    "no object": ({"tokenLimit": 5}, "tokenLimit: must be a list"),
+    "no object": ({"tokenLimit": 5}, "tokenLimit: must be a mapping of fields, or a list of them"),
+    "nothing at all": ({"budget": None}, "budget: must be a mapping of fields, or a list of them"),
+    "a list of no object": ({"budget": [5]}, "budget[0]: must be a mapping of fields"),
     "two meanings of a header": (
         {"tokenLimit": {**TOKENS, "remainingTokensHeaderName": "X-A", "tokensConsumedHeaderName": "x-a"}},
         "must not give the header x-a two meanings",
@@ -99,6 +153,18 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "a header of the gateway's own": (
         {"tokenLimit": {**TOKENS, "remainingTokensHeaderName": "x-ratelimit-remaining-tokens"}},
         "which has a meaning of its own",
+    ),
+    "the request's id": (
+        {"tokenLimit": {**TOKENS, "tokensConsumedHeaderName": "X-Request-Id"}},
+        "which has a meaning of its own",
+    ),
+    "the content's header": (
+        {"rateLimit": {**CALLS, "retryAfterHeaderName": "Content-Type"}},
+        "which has a meaning of its own",
+    ),
+    "no header name": (
+        {"tokenLimit": {**TOKENS, "remainingQuotaTokensHeaderName": "a b"}},
+        "must be a header name: letters, digits and hyphens",
     ),
     "a header that frames": ({"tokenLimit": {**TOKENS, "retryAfterHeaderName": "Host"}}, "which HTTP itself uses"),
     "a key of nothing": ({"rateLimit": {**CALLS, "counterKey": ""}}, "counterKey: must be subscription, product"),
@@ -112,6 +178,29 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
         'must say which header "user" means, as in "user:x-team"',
     ),
     "a part twice": ({"rateLimit": {**CALLS, "counterKey": "ip+ip"}}, "must not name the same thing more than once"),
+    "too long a fixed text": ({"rateLimit": {**CALLS, "counterKey": "a" * 81}}, "counterKey: must be subscription"),
+    "too long a key": (
+        {"rateLimit": {**CALLS, "counterKey": "+".join(f"{number:040}" for number in range(10))}},
+        "counterKey: must be at most 400 characters",
+    ),
+    "a header twice in a key": (
+        {"rateLimit": {**CALLS, "counterKey": "header:X-A+header:x-a"}},
+        "must not name the same thing more than once",
+    ),
+    "a price without input": ({"prices": {"m": {"output": 1}}}, "prices.m.input: is required"),
+    "too high a price": ({"prices": {"m": {"input": 10**7}}}, "prices.m.input: must be at most 1000000"),
+    "a price that is none": ({"prices": {"m": 5}}, "prices.m: must be a mapping of fields"),
+    "a price of nothing": ({"prices": {"": {"input": 1}}}, 'prices: has the key "", which must not be empty'),
+    "a price of a number": ({"prices": {4: {"input": 1}}}, 'prices: has the key "4", which must be text'),
+    "a price of too long a name": (
+        {"prices": {"m" * 201: {"input": 1}}},
+        f'prices: has the key "{"m" * 40}…", which must be at most 200 characters',
+    ),
+    "too many prices": (
+        {"prices": {f"m{number}": {"input": 1} for number in range(1_001)}},
+        "prices: must be at most 1000 entries",
+    ),
+    "metrics of no namespace": ({"tokenMetrics": {"namespace": ""}}, "tokenMetrics.namespace: must not be empty"),
     "eleven dimensions": (
         {"tokenMetrics": {"dimensions": {f"d{number}": "x" for number in range(11)}}},
         "must be at most 10 dimensions",
@@ -124,7 +213,28 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
         {"tokenMetrics": {"dimensions": {"Team": "header:"}}},
         'must name a header behind "header:" for "Team"',
     ),
-    "a dimension over two lines": ({"tokenMetrics": {"dimensions": {"a": "b\nc"}}}, "must not contain line breaks"),
+    "a dimension without a name": (
+        {"tokenMetrics": {"dimensions": {"": "x"}}},
+        'tokenMetrics.dimensions: has the key "", which must not be empty',
+    ),
+    "a dimension of too long a name": (
+        {"tokenMetrics": {"dimensions": {"d" * 101: "x"}}},
+        "which must be at most 100 characters",
+    ),
+    "a dimension of a name that does not show": (
+        {"tokenMetrics": {"dimensions": {"a\nb": "x"}}},
+        'has the key "a\ufffdb", which must be printable characters',
+    ),
+    "a dimension of an empty value": ({"tokenMetrics": {"dimensions": {"a": ""}}}, "dimensions.a: must not be empty"),
+    "a dimension of an empty text": (
+        {"tokenMetrics": {"dimensions": {"a": "text:"}}},
+        'must have a text behind "text:" for "a"',
+    ),
+    "a dimension of a number": ({"tokenMetrics": {"dimensions": {"a": 5}}}, "dimensions.a: must be text"),
+    "a dimension over two lines": (
+        {"tokenMetrics": {"dimensions": {"a": "b\nc"}}},
+        "tokenMetrics.dimensions.a: must be printable characters",
+    ),
 }
 
 
@@ -134,35 +244,6 @@ def test_refusals(fields: dict[str, Any], sentence: str) -> None:
     with pytest.raises(CatalogError) as refused:
         api(**fields)
     assert sentence in str(refused.value)
-
-
-KEYS = {
-    "subscription": (KeyPart("subscription"),),
-    "header:X-Team": (KeyPart("header", "x-team"),),
-    "user:x-user+model": (KeyPart("user", "x-user"), KeyPart("model")),
-    "all.of_us-2": (KeyPart("text", "all.of_us-2"),),
-}
-
-
-@pytest.mark.parametrize(("text", "parts"), KEYS.items(), ids=KEYS.keys())
-def test_counter_keys(text: str, parts: tuple[KeyPart, ...]) -> None:
-    """What they are made of."""
-    assert parse_counter_key(text) == parts
-
-
-DIMENSIONS: dict[str, tuple[str, str | None, DimensionSource]] = {
-    "its own value": ("Subscription ID", None, DimensionSource("subscription")),
-    "a word": ("x", "model", DimensionSource("model")),
-    "a header": ("x", "header:X-Team", DimensionSource("header", "x-team")),
-    "a fixed text": ("x", "production", DimensionSource("text", "production")),
-    "a word as a fixed text": ("x", "text:model", DimensionSource("text", "model")),
-}
-
-
-@pytest.mark.parametrize(("name", "value", "source"), DIMENSIONS.values(), ids=DIMENSIONS.keys())
-def test_dimensions(name: str, value: str | None, source: DimensionSource) -> None:
-    """Where their values come from."""
-    assert parse_dimension(name, value) == source
 
 
 def test_a_budget_needs_prices() -> None:
@@ -184,6 +265,11 @@ def test_a_budget_of_a_product_or_the_gateway_needs_prices_of_each_api() -> None
     assert [str(fault) for fault in check_catalog([gateway, api()])] == [
         "Api a: prices: is missing; a budget of Gateway gateway applies"
     ]
+
+
+def test_a_gateway_that_cannot_be_read_may_have_prices() -> None:
+    """Nobody is told to add what may be there."""
+    assert check_catalog([api(budget=MONEY)], {("Gateway", "gateway")}) == []
 
 
 def test_an_apis_prices_win() -> None:

@@ -192,6 +192,17 @@ def test_an_api_that_stays_behind_follows_its_products() -> None:
     assert second.apis["shared"].open_product is None
 
 
+def test_an_api_that_stays_behind_follows_the_gateways_limits_and_prices() -> None:
+    """A limit that was lowered for everybody holds for it too."""
+    first, _ = build(catalog())
+    limited = "rateLimit: {counterKey: ip, calls: 5}, prices: {m: {input: 2}}, maxRequestBytes: 1000"
+    second, faults = build(catalog(**{"maxRequestBytes: 1000": limited, "backend: model": "backend: gone"}), first)
+    assert faults == ["Api shared: backend: Backend gone is missing or cannot be used"]
+    kept = second.apis["shared"]
+    assert kept.gateway.rate_limit[0].calls == 5
+    assert kept.prices["m"].input == 2
+
+
 def test_a_missing_app_setting_is_a_fault_of_the_api_that_uses_it() -> None:
     """A crash would take down the others."""
     snapshot, faults = build(catalog(), environment={})
