@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import StorageUnavailable
@@ -16,7 +15,7 @@ from gateway.ledger.plan import Plan, Planner
 from gateway.ledger.pot import Pot
 from gateway.ledger.record import Record
 from gateway.ledger.refusals import LedgerUnavailable, LimitReached
-from gateway.ledger.reservation import Holding
+from gateway.ledger.reservation import Holding, Waiter
 
 log = logging.getLogger("gateway.ledger")
 
@@ -26,12 +25,6 @@ PROBE_SECONDS = 2.0
 FORGOTTEN_AFTER_SECONDS = 120.0
 
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiter:
-    charges: Sequence[Charge]
-    answer: asyncio.Future[list[Holding]]
 
 
 class Account:
@@ -49,7 +42,7 @@ class Account:
         self._spawn = spawn
         self._on_cut_off = on_cut_off
         self._pots: dict[tuple[Meter, int], Pot] = {}
-        self._waiters: list[_Waiter] = []
+        self._waiters: list[Waiter] = []
         self._task: asyncio.Task[None] | None = None
         self._epoch = 0
         self._leases_ahead = True
@@ -96,10 +89,16 @@ class Account:
             raise reached
         for charge in charges:
             self._pot(charge).demand += charge.amount
-        waiter = _Waiter(charges, asyncio.get_running_loop().create_future())
+        waiter = Waiter(charges, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         self._begin()
-        return await waiter.answer
+        try:
+            return await waiter.answer
+        except asyncio.CancelledError:
+            if waiter.answer.done() and not waiter.answer.cancelled() and waiter.answer.exception() is None:
+                # It was served and left in the same moment.
+                self.put_back(waiter.answer.result())
+            raise
 
     async def _past_the_boundary(self, charges: Sequence[Charge]) -> None:
         """Around the end of a calendar window nobody knows for a moment which one it is: that moment is waited out."""
@@ -141,7 +140,7 @@ class Account:
         return max(0, charge.limit - self.balance.used(charge.meter) + available)
 
     def put_back(self, holdings: Iterable[Holding]) -> None:
-        """Undo reservations, as if they had not been."""
+        """Undo reservations."""
         for holding in holdings:
             self.refund(holding, sum(amount for _, amount in holding.pieces))
 
@@ -220,6 +219,8 @@ class Account:
         if error is not None:
             log.error("the counter %s could not be kept", self.key, exc_info=error)
             self._cut_off(str(error))
+        if self._waiters and not task.cancelled():  # who came while it was ending
+            self._begin()
 
     async def _exchange_all(self, must_read: bool) -> None:
         while True:

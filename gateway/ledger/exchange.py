@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 from collections.abc import Callable
 
 from gateway.errors import StorageUnavailable
@@ -67,6 +68,9 @@ class Exchange:
         is_fresh = must_read or self._is_shared or self.record is None or self._unsure is not None
         if is_fresh:
             await self._read(arrived)
+        if not self.clock.is_known and self.record is not None:
+            # Nothing may be granted before the time is known, and there was no record to tell it.
+            await self._write(Plan(self.record.copy(), secrets.token_hex(3), {}, {}))
         backoff = FIRST_BACKOFF_SECONDS
         while True:
             plan = draw_up()
@@ -83,30 +87,30 @@ class Exchange:
             is_fresh = True
 
     async def _read(self, arrived: Callable[[Plan], None]) -> None:
-        self._count_operation()
+        sent = self._count_operation()
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 stored = await self._store.read(self._key)
         except TimeoutError as error:
             raise StorageUnavailable("Table Storage did not answer in time") from error
         self.looked_at = self.clock.now()
-        self._see(stored)
+        self._see(stored, sent)
         assert self.record is not None
         unsure, self._unsure = self._unsure, None
         if unsure is not None and unsure.mark in self.record.writes:
             arrived(unsure)
 
-    def _see(self, stored: Stored | None) -> None:
+    def _see(self, stored: Stored | None, sent: float) -> None:
         etag = stored.etag if stored else None
         # Somebody else has written: the next exchange begins with a look.
         self._is_shared = self.record is not None and etag != self._etag
         self._etag = etag
         self.record = Record.from_text(stored.text) if stored else Record(epoch=self.epoch)
         if stored:
-            self.clock.observe(stored.time)
+            self.clock.observe(stored.time, sent)
 
     async def _write(self, plan: Plan) -> bool:
-        self._count_operation()
+        sent = self._count_operation()
         plan.record.marked(plan.mark)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -121,12 +125,14 @@ class Exchange:
             raise StorageUnavailable(str(error) or "Table Storage did not answer in time") from error
         self.record, self._etag = plan.record, written.etag
         self.looked_at = self.clock.now()
-        self.clock.observe(written.time)
+        self.clock.observe(written.time, sent)
         return True
 
-    def _count_operation(self) -> None:
+    def _count_operation(self) -> float:
+        """Returns when it was sent, by the local clock."""
         self.operations += 1
         self.pace.spend(self.clock.now())
+        return self.clock.local()
 
     def _took(self, seconds: float) -> None:
         self._seconds += LATEST_WEIGHT * (seconds - self._seconds)

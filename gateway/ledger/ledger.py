@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from gateway.ledger.account import Account
 from gateway.ledger.exchange import Exchange
 from gateway.ledger.meters import Charge
 from gateway.ledger.reservation import Holding, Reservation
-from gateway.ledger.server_clock import ServerClock
+from gateway.ledger.server_clock import ServerClock, steady_clock
 from gateway.ledger.store import RecordStore
 
 TICK_SECONDS = 0.25
@@ -29,18 +28,18 @@ CLOSE_SECONDS = 5.0
 class Ledger:
     """Knows an account for each counter key that is in use; memory is bounded by the keys used in two minutes.
 
-    `on_cut_off` is told each time that storage could not be asked about a counter.
+    `now` is the local time of day. `on_cut_off` is told each time that storage could not be asked about a counter.
     """
 
     def __init__(
         self,
         store: RecordStore,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] | None = None,
         rng: random.Random | None = None,
         on_cut_off: Callable[[], None] | None = None,
     ) -> None:
         self.accounts: dict[str, Account] = {}
-        self.clock = ServerClock(now)
+        self.clock = ServerClock(now or steady_clock())
         self._store = store
         self._rng = rng or random.Random()
         self._places = asyncio.Semaphore(EXCHANGES_AT_ONCE)

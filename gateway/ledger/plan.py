@@ -15,7 +15,7 @@ Amounts = Mapping[tuple[Meter, int], int]
 
 # Beyond what is needed at once, a lease takes at most so much of what is left: nearer to the limit leases get smaller,
 # until they are the exact need.
-SHARE_OF_REST = 0.25
+SHARE_OF_REST = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +81,11 @@ class Planner:
         self._spare: dict[Pot, int] = {}
         self._needs: dict[Pot, int] = {}
         self.plan.record.forget(moment.latest_past)
-        for (meter, slot), amount in returns.items():
-            self.plan.record.count(meter).add(slot, -amount)
         for (meter, slot), amount in debts.items():
             self.plan.record.count(meter).add(slot, amount)
+        # After the debts: part of one may be given back, and no count goes below 0.
+        for (meter, slot), amount in returns.items():
+            self.plan.record.count(meter).add(slot, -amount)
 
     def serve(self, waiting: Iterable[Sequence[tuple[Pot, Charge]]]) -> None:
         """Those who wait, in the order in which they came: each gets all it asks for, or a refusal."""
@@ -124,17 +125,18 @@ class Planner:
             need = self._needs.get(pot, 0)
             room = pot.limit - self._used(pot)
             wanted = int(pot.look(self._moment.now) * self._moment.horizon) - self._spare_of(pot)
-            more = max(0, min(wanted, int(room * SHARE_OF_REST)))
+            share = int(room * SHARE_OF_REST)
+            more = max(0, min(wanted, share))
             if need or more:
-                self._grant(pot, need, more)
+                # What is scarce is spent at once, so it need not count for longer.
+                self._grant(pot, need + more, self._moment.shortest if wanted > share else self._moment.horizon)
 
-    def _grant(self, pot: Pot, need: int, more: int) -> None:
-        seconds = self._moment.horizon if more else self._moment.shortest
+    def _grant(self, pot: Pot, amount: int, seconds: float) -> None:
         slot, expires = self._moment.slot_to_spend(pot.meter, seconds)
         count = self.plan.record.count(pot.meter)
-        count.add(slot, need + more)
+        count.add(slot, amount)
         count.limit = pot.limit
-        self.plan.grants.append(Grant(pot, slot, need + more, expires))
+        self.plan.grants.append(Grant(pot, slot, amount, expires))
 
 
 def refusal(record: Record, charge: Charge, moment: Moment, surplus: int) -> LimitReached:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -26,6 +27,14 @@ class Holding:
     def longer_by(self, amount: int) -> Holding:
         """With more charged to it. Where that counts is not known here, so it is never given back."""
         return replace(self, charge=replace(self.charge, amount=self.charge.amount + amount))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waiter:
+    """Who waits for charges that the leases at hand have not enough for."""
+
+    charges: Sequence[Charge]
+    answer: asyncio.Future[list[Holding]]
 
 
 class Reservation:

@@ -7,6 +7,7 @@ so it bounds how far the local clock is off. Bounds from many answers are narrow
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,19 +19,23 @@ UNKNOWN_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class TimeBounds:
-    """The service's clock stood between `earliest` and `latest` at some moment between `sent` and `received`."""
+    """The service's clock stood between `earliest` and `latest` when it made an answer; seconds since 1970."""
 
-    sent: float
-    received: float
     earliest: float
     latest: float
+
+
+def steady_clock() -> Callable[[], float]:
+    """The time of day when this is called, and from then on what has passed: nobody can set it."""
+    began = time.time() - time.monotonic()
+    return lambda: began + time.monotonic()
 
 
 class ServerClock:
     """`now()` is the service's time, right to within `uncertainty` seconds."""
 
     def __init__(self, local: Callable[[], float]) -> None:
-        self._local = local
+        self.local = local
         self._least = self._most = 0.0
         self._observed: float | None = None
         self.offset = 0.0
@@ -38,19 +43,25 @@ class ServerClock:
 
     def now(self) -> float:
         """Seconds since 1970."""
-        return self._local() + self.offset
+        return self.local() + self.offset
 
-    def observe(self, bounds: TimeBounds | None) -> None:
-        """Take what an answer says."""
+    @property
+    def is_known(self) -> bool:
+        """True once an answer has told the time."""
+        return self._observed is not None
+
+    def observe(self, bounds: TimeBounds | None, sent: float) -> None:
+        """Take what an answer says that has just come, to a request sent when the local clock stood at `sent`."""
         if bounds is None:
             return
-        least, most = bounds.earliest - bounds.received, bounds.latest - bounds.sent
+        received = self.local()
+        least, most = bounds.earliest - received, bounds.latest - sent
         if self._observed is not None:
-            drift = DRIFT * abs(bounds.received - self._observed)
+            drift = DRIFT * abs(received - self._observed)
             narrower = max(least, self._least - drift), min(most, self._most + drift)
             if narrower[0] <= narrower[1]:
                 least, most = narrower
             # Otherwise one of the clocks has been set, and only the new bounds are true.
-        self._least, self._most, self._observed = least, most, bounds.received
+        self._least, self._most, self._observed = least, most, received
         self.offset = (least + most) / 2
         self.uncertainty = min((most - least) / 2, UNKNOWN_SECONDS)

@@ -6,8 +6,7 @@ A partition takes 2,000 operations a second, so no two counters share one.
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +26,12 @@ TEXT = "record"
 class LedgerStore:
     """The ledger's RecordStore over Table Storage."""
 
-    def __init__(self, tables: Tables, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._now = now
 
     async def read(self, key: str) -> Stored | None:
         """The record, or None if there is none."""
-        answer = _Answer(self._now)
+        answer = _Answer()
         try:
             entity = await self._tables.send(
                 TABLE, lambda client: client.get_entity(partition_of(key), ROW, raw_response_hook=answer.seen)
@@ -66,7 +64,7 @@ class LedgerStore:
             yield [(str(row.values["key"]), join_text(TEXT, row.values)) for row in page]
 
     async def _write(self, entity: dict[str, Any], etag: str | None) -> Written:
-        answer = _Answer(self._now)
+        answer = _Answer()
 
         async def send(client: TableClient) -> Any:
             from azure.core import MatchConditions
@@ -97,9 +95,7 @@ def partition_of(key: str) -> str:
 class _Answer:
     """What the last answer of one operation says of the time: the second in which it was made."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._sent = now()
+    def __init__(self) -> None:
         self._date = ""
 
     def seen(self, response: Any) -> None:
@@ -110,4 +106,4 @@ class _Answer:
             second = parsedate_to_datetime(self._date).timestamp()
         except ValueError:
             return None
-        return TimeBounds(self._sent, self._now(), second, second + 1.0)
+        return TimeBounds(second, second + 1.0)

@@ -14,7 +14,7 @@ from tests.ledger.virtual_time import now
 
 
 class MemoryStore:
-    """One for all instances. `away` makes every operation fail; `loses_answers` makes the next writes arrive unheard."""
+    """One for all instances. `away` makes every operation fail; the next `loses_answers` writes arrive unheard."""
 
     def __init__(self, seconds: float = 0.005) -> None:
         self.seconds = seconds
@@ -25,12 +25,12 @@ class MemoryStore:
         self._versions = itertools.count(1)
 
     async def read(self, key: str) -> Stored | None:
-        sent = await self._travel("read")
+        await self._travel("read")
         row = self._rows.get(key)
-        return Stored(*row, _time(sent)) if row else None
+        return Stored(*row, _time()) if row else None
 
     async def write(self, key: str, text: str, etag: str | None) -> Written:
-        sent = await self._travel("write")
+        await self._travel("write")
         row = self._rows.get(key)
         if etag is None and row is not None:
             raise Conflict
@@ -41,15 +41,13 @@ class MemoryStore:
         if self.loses_answers:
             self.loses_answers -= 1
             raise StorageUnavailable("the answer was lost")
-        return Written(version, _time(sent))
+        return Written(version, _time())
 
-    async def _travel(self, kind: str) -> float:
-        sent = now()
-        self.operations.append((sent, kind))
+    async def _travel(self, kind: str) -> None:
+        self.operations.append((now(), kind))
         await asyncio.sleep(self.seconds)
         if self.away:
             raise StorageUnavailable("away")
-        return sent
 
     def record(self, key: str) -> Record:
         """What is stored, as the ledger reads it."""
@@ -57,9 +55,13 @@ class MemoryStore:
 
     def put(self, key: str, record: Record) -> None:
         """Change it as an operator does."""
-        self._rows[key] = (record.to_text(), str(next(self._versions)))
+        self.put_text(key, record.to_text())
+
+    def put_text(self, key: str, text: str) -> None:
+        """Change it to anything."""
+        self._rows[key] = (text, str(next(self._versions)))
 
 
-def _time(sent: float) -> TimeBounds:
+def _time() -> TimeBounds:
     second = now() // 1
-    return TimeBounds(sent, now(), second, second + 1)
+    return TimeBounds(second, second + 1)

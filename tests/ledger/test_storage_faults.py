@@ -1,0 +1,156 @@
+"""The ledger when its storage is away, slow, or loses answers: as declared, nothing lost, nothing counted twice."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+
+import pytest
+
+from gateway.ledger.refusals import LedgerUnavailable
+from tests.ledger.instances import KEY, YEAR, Instance, tokens
+from tests.ledger.memory_store import MemoryStore
+from tests.ledger.virtual_time import now, run
+
+
+def used(store: MemoryStore) -> int:
+    """What storage counts of the year."""
+    count = store.record(KEY).counts.get(YEAR)
+    return sum(count.slots.values()) if count else 0
+
+
+def test_away(caplog: pytest.LogCaptureFixture) -> None:
+    """Each instance goes on, up to the whole limit; when storage is back it hears of everything. One log line each."""
+
+    async def scenario() -> None:
+        store = MemoryStore()
+        instances = [Instance(store, number) for number in range(2)]
+        for each in instances:
+            assert await each.call(tokens(100, 1_000, YEAR)) is not None
+        await asyncio.sleep(2)
+        store.away = True
+        for each in instances:
+            while await each.call(tokens(100, 1_000, YEAR), used=90) is not None:
+                pass
+            # What the other had leased when this one last looked counts here.
+            assert 600 <= sum(amount for _, amount in each.admitted) <= 1_000
+        store.away = False
+        await asyncio.sleep(10)
+        calls = sum(len(each.admitted) for each in instances)
+        assert used(store) == 2 * 100 + (calls - 2) * 90
+        assert await instances[0].call(tokens(100, 1_000, YEAR)) is None
+
+    with caplog.at_level(logging.INFO, logger="gateway.ledger"):
+        run(scenario())
+    assert sum("is kept by this instance alone" in message for message in caplog.messages) == 2
+    assert sum("is shared again" in message for message in caplog.messages) == 2
+
+
+def test_deny() -> None:
+    """503, as the policy will say, from the moment in which storage is needed; all is well when it is back."""
+
+    async def scenario() -> None:
+        store = MemoryStore()
+        store.away = True
+        instance = Instance(store)
+        for _ in range(3):
+            with pytest.raises(LedgerUnavailable):
+                await instance.ledger.reserve([tokens(100, deny=True)])
+        store.away = False
+        await asyncio.sleep(3)
+        assert await instance.call(tokens(100, deny=True)) is not None
+
+    run(scenario())
+
+
+def test_storage_that_hangs() -> None:
+    """Who meets it first waits two seconds, and nobody after that."""
+
+    async def scenario() -> None:
+        store = MemoryStore()
+        instance = Instance(store)
+        store.seconds = 3600.0
+        began = now()
+        assert await instance.call(tokens(100)) is not None
+        assert now() - began < 2.1
+        for _ in range(20):
+            began = now()
+            assert await instance.call(tokens(100)) is not None
+            assert now() - began < 0.01
+            await asyncio.sleep(0.7)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("lost", [1, 2, 5])
+def test_lost_answers(lost: int) -> None:
+    """A write arrives, and its answer does not: its mark in the record tells, so nothing is pushed twice."""
+
+    async def scenario() -> None:
+        store = MemoryStore()
+        instance = Instance(store)
+        await instance.call(tokens(100, 10**6, YEAR), used=130)
+        store.loses_answers = lost
+        for _ in range(50):
+            await instance.call(tokens(100, 10**6, YEAR), used=130)
+            await asyncio.sleep(0.2)
+        await asyncio.sleep(5)
+        await instance.ledger.aclose()
+        assert used(store) == 51 * 130
+
+    run(scenario())
+
+
+def test_a_record_that_cannot_be_read(caplog: pytest.LogCaptureFixture) -> None:
+    """As if storage were away, and the log says why."""
+
+    async def scenario() -> None:
+        store = MemoryStore()
+        store.put_text(KEY, '{"format": 2}')
+        instance = Instance(store)
+        assert await instance.call(tokens(100)) is not None
+        with pytest.raises(LedgerUnavailable):
+            await instance.ledger.reserve([tokens(100, deny=True)])
+
+    run(scenario())
+    assert any("format 2" in message for message in caplog.messages)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_nothing_is_lost(seed: int) -> None:
+    """Random calls, callers who leave, outages, lost answers: in the end storage has it, to the token."""
+
+    async def scenario() -> None:
+        rng = random.Random(seed)
+        store = MemoryStore()
+        instances = [Instance(store, number) for number in range(3)]
+        total = 0
+
+        async def call(instance: Instance) -> None:
+            nonlocal total
+            reserved, spent = rng.randint(1, 500), rng.randint(0, 700)
+            reservation = await instance.ledger.reserve([tokens(reserved, 10**9, YEAR), tokens(reserved, 10**9)])
+            try:
+                await asyncio.sleep(rng.expovariate(1))
+            finally:
+                reservation.settle({"tokens": spent})
+                total += spent
+
+        calls = []
+        for _ in range(400):
+            calls.append(asyncio.ensure_future(call(rng.choice(instances))))
+            await asyncio.sleep(rng.expovariate(20))
+            if rng.random() < 0.1:
+                rng.choice(calls).cancel()
+            if rng.random() < 0.05:
+                store.away = not store.away
+            if rng.random() < 0.05:
+                store.loses_answers += 1
+        store.away, store.loses_answers = False, 0
+        await asyncio.gather(*calls, return_exceptions=True)
+        await asyncio.sleep(20)
+        await asyncio.gather(*(each.ledger.aclose() for each in instances))
+        assert used(store) == total > 0
+
+    run(scenario())
