@@ -31,10 +31,10 @@ def write_document(report: str, document: Path = DOCUMENT) -> None:
     document.write_text(with_results(document.read_text(), report))
 
 
-def with_results(text: str, report: str) -> str:
+def with_results(text: str, report: str, begin: str = BEGIN) -> str:
     """The document with everything between its two marks replaced."""
-    before, found_begin, rest = text.partition(BEGIN)
+    before, found_begin, rest = text.partition(begin)
     _, found_end, after = rest.partition(END)
     if not (found_begin and found_end):
-        raise BenchFailed(f"the document has no section between the lines `{BEGIN}` and `{END}` to put the results in")
-    return f"{before}{BEGIN}\n\n{report}\n{END}{after}"
+        raise BenchFailed(f"the document has no section between the lines `{begin}` and `{END}` to put the results in")
+    return f"{before}{begin}\n\n{report}\n{END}{after}"

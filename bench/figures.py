@@ -137,6 +137,18 @@ class StorageUse:
 
 
 @dataclass(frozen=True)
+class LedgerUse:
+    """Admissions a second from leases in one process, alone and with what was reserved settled to less.
+
+    `operations` are requests to storage a second meanwhile.
+    """
+
+    admissions: Spread
+    settled: Spread
+    operations: float
+
+
+@dataclass(frozen=True)
 class Profile:
     """Samples of the worker's stacks under load: by component, and the functions most often on top."""
 
@@ -155,6 +167,7 @@ class Results:
     throughput: tuple[Series, ...] = ()
     streams: tuple[Streams, ...] = ()
     imports: Imports | None = None
+    ledger: LedgerUse | None = None
     memory: Memory | None = None
     storage: tuple[StorageUse, ...] = ()
     profile: Profile | None = None

@@ -30,6 +30,7 @@ path: openai
 type: openai
 backend: {{url: "http://127.0.0.1:{backend}/v1"}}
 products: [starter]
+{limits}
 ---
 kind: Api
 name: events
@@ -44,17 +45,35 @@ scope: /products/starter
 """
 
 
-class GatewayUnderTest:
-    """Started with default settings: the request log is on, and subscriptions are required."""
+# Never reached, but counted, reserved and settled at every call; a price, so that the cost is computed too.
+LIMITS = """tokenLimit:
+  counterKey: subscription
+  tokensPerMinute: 1000000000
+  tokenQuota: 1000000000000
+  tokenQuotaPeriod: Monthly
+  estimatePromptTokens: true
+  remainingTokensHeaderName: x-remaining-tokens
+prices: {"*": {input: 2.50, cachedInput: 1.25, output: 10.00}}
+tokenMetrics: {dimensions: {Team: "header:x-team", Subscription ID: null, Model: null}}
+"""
 
-    def __init__(self, folder: Path, backend_port: int, events_port: int) -> None:
+
+class GatewayUnderTest:
+    """Started with default settings: the request log is on, and subscriptions are required.
+
+    With `limited`, its API has a token limit, and metrics are exported: to the backend, which says 200 to everything.
+    """
+
+    def __init__(self, folder: Path, backend_port: int, events_port: int, *, limited: bool = False) -> None:
         self.port = free_port()
         self.host_pid = 0
         self.worker_pid = 0
         self.key = ""
         self._folder = folder
         self._log = folder / "gateway.log"
-        self._catalog = CATALOG.format(backend=backend_port, events=events_port)
+        self._metrics = f"http://127.0.0.1:{backend_port}" if limited else None
+        limits = LIMITS if limited else ""
+        self._catalog = CATALOG.format(backend=backend_port, events=events_port, limits=limits)
         self._azurite = Azurite()
         self.storage = StorageCounter(self._azurite.port)
         self._stack = ExitStack()
@@ -65,7 +84,10 @@ class GatewayUnderTest:
         self._azurite.start()
         self.storage.start()
         self._stack.callback(self.storage.stop)
+        self._folder.mkdir(exist_ok=True)
         environment = gateway_environment(self._azurite.connection_string, self._azurite.port, self.storage.port)
+        if self._metrics is not None:
+            environment |= {"OTEL_EXPORTER_OTLP_ENDPOINT": self._metrics, "OTEL_METRIC_EXPORT_INTERVAL": "5000"}
         self.key = self._apply(environment)
         # The log goes to a file, as a pipe would need a reader that competes for the processors.
         command = ["/bin/sh", "-c", 'exec "$@" 2>>"$0"', str(self._log), sys.executable]

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.figures import Results
-from bench.stage import DIRECT, GATEWAY, KEPT, PLAIN
+from bench.stage import DIRECT, GATEWAY, KEPT, LIMITED, PLAIN
 
 OF_NGINX_NOW, OF_NGINX_BY_DESIGN = 0.08, 0.25
+OF_ITSELF_WITHOUT_LIMITS = 0.85
 ADDED_LATENCY = 1.0
 ADDED_FIRST_EVENT = 1.0
 IMPORT_SECONDS = 0.8
+ADMISSIONS_PER_SECOND = 200_000
 MEMORY_FROM, MEMORY_TO, MEMORY_GROWTH = 10_000, 100_000, 5.0
 MEMORY_LONG, MEMORY_LONG_GROWTH = 1_000_000, 20.0
 STORAGE_PER_SECOND = 2.0
@@ -29,14 +31,23 @@ class Judgement:
 
 def judge(results: Results) -> list[Judgement]:
     """A judgement for everything this run has measured."""
-    parts = (_throughput, _latency, _first_event, _imports, _memory, _storage)
+    parts = (_throughput, _limits, _latency, _first_event, _imports, _ledger, _memory, _storage)
     return [judgement for part in parts for judgement in part(results)]
 
 
 def ratio_of_nginx(results: Results, nginx: str, connections: int) -> float | None:
     """Requests a second of the gateway over those of an nginx, both the median of their rounds."""
-    gateway, proxy = results.series(GATEWAY, connections), results.series(nginx, connections)
-    return gateway.per_second.median / proxy.per_second.median if gateway and proxy else None
+    return _ratio(results, GATEWAY, nginx, connections)
+
+
+def ratio_with_limits(results: Results, connections: int) -> float | None:
+    """Requests a second with a token limit and metrics over those without."""
+    return _ratio(results, LIMITED, GATEWAY, connections)
+
+
+def _ratio(results: Results, target: str, other: str, connections: int) -> float | None:
+    one, two = results.series(target, connections), results.series(other, connections)
+    return one.per_second.median / two.per_second.median if one and two else None
 
 
 def added_latency(results: Results, target: str) -> float | None:
@@ -66,6 +77,13 @@ def _throughput(results: Results) -> Iterator[Judgement]:
             yield Judgement(name, f"{ratio:.3f}", f"≥ {OF_NGINX_BY_DESIGN} by design", ratio >= OF_NGINX_BY_DESIGN)
 
 
+def _limits(results: Results) -> Iterator[Judgement]:
+    ratio = ratio_with_limits(results, 32)
+    if ratio is not None:
+        name = "requests/s at 32 connections with limits and metrics, of those without"
+        yield Judgement(name, f"{ratio:.3f}", f"≥ {OF_ITSELF_WITHOUT_LIMITS}", ratio >= OF_ITSELF_WITHOUT_LIMITS)
+
+
 def _latency(results: Results) -> Iterator[Judgement]:
     added = added_latency(results, GATEWAY)
     if added is not None:
@@ -89,6 +107,17 @@ def _imports(results: Results) -> Iterator[Judgement]:
         )
         found = ", ".join(imports.unwanted) or "none"
         yield Judgement("modules it must not import", found, "none", not imports.unwanted)
+
+
+def _ledger(results: Results) -> Iterator[Judgement]:
+    ledger = results.ledger
+    if ledger is not None:
+        rate = ledger.admissions.median
+        goal = f"≥ {ADMISSIONS_PER_SECOND:,}"
+        yield Judgement("admissions from a lease a second", f"{rate:,.0f}", goal, rate >= ADMISSIONS_PER_SECOND)
+        name = "storage requests a second for a hot key of the ledger"
+        met = ledger.operations <= STORAGE_PER_SECOND
+        yield Judgement(name, f"{ledger.operations:.2f}", f"≤ {STORAGE_PER_SECOND:.0f}", met)
 
 
 def _memory(results: Results) -> Iterator[Judgement]:

@@ -32,7 +32,7 @@ def chat_call(key: str) -> Call:
     """A small chat completion, with the headers an SDK sends. Every target gets the key; only the gateway reads it."""
     messages = [
         {"role": "system", "content": "You are a helpful assistant. Answer in one sentence."},
-        {"role": "user", "content": "What is the capital of France?"},
+        {"role": "user", "content": "What is the capital of country {number}?"},
     ]
     headers = {
         "Accept": "application/json",
@@ -43,6 +43,15 @@ def chat_call(key: str) -> Call:
     body = json.dumps({"model": "fixed", "messages": messages, "temperature": 0.2, "max_tokens": 64})
     return Call("/openai/chat/completions", headers, body)
 
+
+# No two requests are quite the same: what a gateway remembers of the last ones must not flatter it.
+REQUEST = """
+local made = 0
+request = function()
+    made = made + 1
+    return wrk.format(nil, nil, nil, (wrk.body:gsub("{number}", made, 1)))
+end
+"""
 
 REPORT = """
 done = function(summary, latency, requests)
@@ -70,7 +79,7 @@ def script(call: Call, requests: int | None = None) -> str:
     lines = ['wrk.method = "POST"', f"wrk.path = {_lua(call.path)}", f"wrk.body = {_lua(call.body)}"]
     lines += [f"wrk.headers[{_lua(name)}] = {_lua(value)}" for name, value in call.headers.items()]
     stop = STOP.format(requests=requests) if requests is not None else ""
-    return "\n".join(lines) + "\n" + stop + REPORT
+    return "\n".join(lines) + "\n" + REQUEST + stop + REPORT
 
 
 def _lua(text: str) -> str:
@@ -101,16 +110,16 @@ class LoadGenerator:
         self._file = folder / "call.lua"
         self._call = call
 
-    def run(self, port: int, connections: int, seconds: int) -> Load:
-        """Load for so many seconds."""
-        return self._run(port, connections, seconds, None)
+    def run(self, port: int, connections: int, seconds: int, call: Call | None = None) -> Load:
+        """Load for so many seconds; with another call if the target needs one."""
+        return self._run(port, connections, seconds, None, call)
 
     def send(self, port: int, connections: int, requests: int) -> Load:
         """So many requests, with a few more that were in flight at the end."""
         return self._run(port, connections, NO_END, requests)
 
-    def _run(self, port: int, connections: int, seconds: int, requests: int | None) -> Load:
-        self._file.write_text(script(self._call, requests))
+    def _run(self, port: int, connections: int, seconds: int, requests: int | None, call: Call | None = None) -> Load:
+        self._file.write_text(script(call or self._call, requests))
         options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(self._file)]
         command = [self._program, *options, f"http://127.0.0.1:{port}"]
         tied = [sys.executable, "-I", "-S", str(TIED), str(os.getpid()), str(int(signal.SIGKILL)), *command]

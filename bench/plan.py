@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PARTS = ("imports", "memory", "throughput", "streams", "storage", "profile")
+PARTS = ("imports", "ledger", "memory", "throughput", "streams", "storage", "profile")
+
+# One call after another at most doubles a lease with each exchange: so long until leases last. What an instance may ask
+# of storage at once, after a rest, is used up by then too.
+LEDGER_WARM_UP_SECONDS = 12.0
 
 
 @dataclass(frozen=True)
@@ -13,6 +17,9 @@ class Plan:
 
     name: str
     import_rounds: int
+    ledger_warm_up_seconds: float
+    ledger_rounds: int
+    ledger_seconds: float
     memory_requests: tuple[int, ...]
     load_rounds: int
     load_seconds: int
@@ -31,6 +38,9 @@ class Plan:
 FULL = Plan(
     name="full",
     import_rounds=7,
+    ledger_warm_up_seconds=LEDGER_WARM_UP_SECONDS,
+    ledger_rounds=5,
+    ledger_seconds=2.0,
     memory_requests=(10_000, 100_000),
     load_rounds=5,
     load_seconds=6,
@@ -49,6 +59,9 @@ FULL = Plan(
 QUICK = Plan(
     name="quick",
     import_rounds=3,
+    ledger_warm_up_seconds=LEDGER_WARM_UP_SECONDS,
+    ledger_rounds=2,
+    ledger_seconds=1.0,
     memory_requests=(2_000, 10_000),
     load_rounds=2,
     load_seconds=1,

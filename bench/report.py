@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.figures import Imports, Memory, Profile, Results, Series, Spread, StorageUse
+from bench.figures import Imports, LedgerUse, Memory, Profile, Results, Series, Spread, StorageUse
 from bench.goals import added_first_event, added_latency, judge, ratio_of_nginx
 from bench.stage import DIRECT, GATEWAY, KEPT, PLAIN
 from bench.tables import bullets, table
@@ -27,6 +27,8 @@ def _sections(results: Results) -> Iterator[str]:
         yield "### Event streams\n\n" + _streams(results)
     if results.imports:
         yield "### Import\n\n" + _imports(results.imports)
+    if results.ledger:
+        yield "### Ledger\n\n" + _ledger(results.ledger)
     if results.memory:
         yield "### Memory\n\n" + _memory(results.memory)
     if results.storage:
@@ -137,6 +139,13 @@ def _imports(imports: Imports) -> str:
 
 def _seconds(spread: Spread) -> str:
     return f"{spread.median:.3f} ({spread.minimum:.3f} to {spread.maximum:.3f})"
+
+
+def _ledger(ledger: LedgerUse) -> str:
+    rows = [("a reservation", ledger.admissions), ("a reservation, settled to less", ledger.settled)]
+    header = ("one process, one key, one limit", "a second, median (min to max)")
+    rates = [(name, f"{rate.median:,.0f} ({rate.minimum:,.0f} to {rate.maximum:,.0f})") for name, rate in rows]
+    return table(header, rates) + f"\n\n{ledger.operations:.2f} storage requests a second meanwhile."
 
 
 def _memory(memory: Memory) -> str:

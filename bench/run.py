@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from bench.figures import Results
 from bench.imports import measure_imports
+from bench.ledger import measure_ledger
 from bench.machine import describe_machine
 from bench.memory import measure_memory
 from bench.plan import Plan
@@ -19,15 +20,20 @@ from bench.streams import measure_streams
 from bench.throughput import measure_throughput
 from bench.tools import find_tools
 
+# What needs nothing running.
+NEED_NOTHING = ("imports", "ledger")
+
 
 def measure(plan: Plan, parts: Collection[str]) -> Results:
     """Everything in `parts`. Raises BenchFailed or ProcessFailed; leaves nothing running."""
-    needs_stage = any(part != "imports" for part in parts)
+    needs_stage = any(part not in NEED_NOTHING for part in parts)
     tools = find_tools() if needs_stage else None
     started = datetime.now(UTC).isoformat(sep=" ", timespec="minutes")
     results = Results(plan.name, started, describe_machine(tools))
     if "imports" in parts:
         results = replace(results, imports=measure_imports(plan))
+    if "ledger" in parts:
+        results = replace(results, ledger=measure_ledger(plan))
     if tools is None:
         return results
     say("starting nginx, Azurite and the gateway")

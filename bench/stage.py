@@ -19,6 +19,7 @@ from local.processes import Process
 
 READY_SECONDS = 30.0
 DIRECT, PLAIN, KEPT, GATEWAY = "backend, directly", "nginx, plain proxy_pass", "nginx, upstream keepalive", "gateway"
+LIMITED = "gateway, limits and metrics"
 
 
 class Stage:
@@ -46,14 +47,21 @@ class Stage:
         self._backend = self._start_nginx("backend", folder, backend, backend_configuration(folder, backend))
         configuration = proxy_configuration(folder, proxy, plain, backend, events)
         self._proxy = self._start_nginx("proxy", folder, proxy, configuration)
-        self.gateway = GatewayUnderTest(folder, backend, events)
-        self._stack.callback(self.gateway.stop)
-        self.gateway.start()
+        self.gateway = self._start_gateway(GatewayUnderTest(folder / "gateway", backend, events))
+        self.limited = self._start_gateway(GatewayUnderTest(folder / "limited", backend, events, limited=True))
         self.folder = folder
         self.call = chat_call(self.gateway.key)
         self.load = LoadGenerator(self._tools.wrk, folder, self.call)
         self.ports = {DIRECT: backend, PLAIN: plain, KEPT: proxy, GATEWAY: self.gateway.port}
+        self.ports[LIMITED] = self.limited.port
+        # The two have a catalog and a storage each, and so a key each.
+        self.calls = {LIMITED: chat_call(self.limited.key)}
         self.event_ports = {DIRECT: events, KEPT: proxy, GATEWAY: self.gateway.port}
+
+    def _start_gateway(self, gateway: GatewayUnderTest) -> GatewayUnderTest:
+        self._stack.callback(gateway.stop)
+        gateway.start()
+        return gateway
 
     def _start_event_server(self) -> int:
         server = Process("event server", [sys.executable, "-m", "bench.event_server"])
@@ -74,7 +82,8 @@ class Stage:
             return backend
         if target in (PLAIN, KEPT):
             return {"proxy": _serving(self._proxy)} | backend
-        return {"worker": self.gateway.worker_pid, "host": self.gateway.host_pid} | backend
+        gateway = self.limited if target == LIMITED else self.gateway
+        return {"worker": gateway.worker_pid, "host": gateway.host_pid} | backend
 
 
 def _serving(nginx: Nginx) -> int:

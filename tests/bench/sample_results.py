@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.figures import Imports, Load, Memory, Profile, Results, Series, Spread, StorageUse, Streams
+from bench.figures import Imports, LedgerUse, Load, Memory, Profile, Results, Series, Spread, StorageUse, Streams
 from bench.stage import DIRECT, GATEWAY, KEPT, PLAIN
 
 
@@ -42,6 +42,7 @@ RESULTS = Results(
     ),
     streams=(streams(DIRECT, 0.2), streams(GATEWAY, 1.7)),
     imports=Imports(SPREAD, SPREAD, SPREAD, 500, {"pydantic": 40.0}, ()),
+    ledger=LedgerUse(Spread(250_000.0, 240_000.0, 260_000.0), Spread(190_000.0, 180_000.0, 200_000.0), 1.4),
     memory=Memory(60.0, {10_000: 64.0, 100_000: 70.5}),
     storage=(StorageUse(1, 1_000, 10.0, {"GET gatewaycatalog revision": 5}),),
     profile=Profile(200, {"gateway": 150, "JSON": 50}, {"write (asyncio/selector_events.py)": 20}),

@@ -28,7 +28,7 @@ def test_help() -> None:
 
 
 PARTS = {
-    "everything but the profile": ([], ["imports", "memory", "throughput", "streams", "storage"]),
+    "everything but the profile": ([], ["imports", "ledger", "memory", "throughput", "streams", "storage"]),
     "one part": (["--only", "memory"], ["memory"]),
     "two parts": (["--only", "memory", "--only", "streams"], ["memory", "streams"]),
     "a part and the profile": (["--only", "storage", "--profile"], ["storage", "profile"]),
@@ -83,7 +83,7 @@ def test_a_run_writes_both_files(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "results.md").read_text() == f"# Results\n\n{done.stdout[:-1]}"
     figures = json.loads((tmp_path / "results.json").read_text())
-    assert [sum(load["errors"] for load in series["loads"]) for series in figures["throughput"]] == [0] * 8
+    assert [sum(load["errors"] for load in series["loads"]) for series in figures["throughput"]] == [0] * 10
     assert [each["lost_events"] for each in figures["streams"]] == [0, 0, 0]
     assert all(sum(use["requests"].values()) < use["calls"] / 100 for use in figures["storage"])
     assert "imports" in figures
