@@ -17,6 +17,11 @@ Amounts = Mapping[tuple[Meter, int], int]
 # until they are the exact need.
 SHARE_OF_REST = 0.5
 
+# Where others write the record too, an exchange takes two operations, so that there is one in a second, and a lease must
+# outlast it. Longer ones count for longer after they are spent, so they are for ample room: so many times as much.
+LONG_HORIZON_SECONDS = 3.0
+AMPLE = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -124,12 +129,18 @@ class Planner:
         for pot in dict.fromkeys([*self._needs, *in_use]):
             need = self._needs.get(pot, 0)
             room = pot.limit - self._used(pot)
-            wanted = int(pot.look(self._moment.now) * self._moment.horizon) - self._spare_of(pot)
-            share = int(room * SHARE_OF_REST)
-            more = max(0, min(wanted, share))
-            if need or more:
+            wanted, share, seconds = self._wanted(pot), int(room * SHARE_OF_REST), self._moment.horizon
+            if wanted > share:
                 # What is scarce is spent at once, so it need not count for longer.
-                self._grant(pot, need + more, self._moment.shortest if wanted > share else self._moment.horizon)
+                wanted, seconds = max(0, share), self._moment.shortest
+            elif (long := self._wanted(pot, LONG_HORIZON_SECONDS)) * AMPLE <= room:
+                wanted, seconds = long, max(seconds, LONG_HORIZON_SECONDS)
+            if need or wanted > 0:
+                self._grant(pot, need + max(0, wanted), seconds)
+
+    def _wanted(self, pot: Pot, seconds: float = 0.0) -> int:
+        """What the demand of the last look will spend in the horizon, or in so many seconds, beyond what is leased."""
+        return int(pot.look(self._moment.now) * max(seconds, self._moment.horizon)) - self._spare_of(pot)
 
     def _grant(self, pot: Pot, amount: int, seconds: float) -> None:
         slot, expires = self._moment.slot_to_spend(pot.meter, seconds)
