@@ -17,7 +17,7 @@ Amounts = Mapping[tuple[Meter, int], int]
 # until they are the exact need.
 SHARE_OF_REST = 0.5
 
-# Where others write the record too, an exchange takes two operations, so that there is one in a second, and a lease must
+# Where others write the record too, an exchange takes two operations, so that there is one a second, and a lease must
 # outlast it. Longer ones count for longer after they are spent, so they are for ample room: so many times as much.
 LONG_HORIZON_SECONDS = 3.0
 AMPLE = 32
