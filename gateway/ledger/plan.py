@@ -133,8 +133,8 @@ class Planner:
             if wanted > share:
                 # What is scarce is spent at once, so it need not count for longer.
                 wanted, seconds = max(0, share), self._moment.shortest
-            elif (long := self._wanted(pot, LONG_HORIZON_SECONDS)) * AMPLE <= room:
-                wanted, seconds = long, max(seconds, LONG_HORIZON_SECONDS)
+            elif pot.rate * LONG_HORIZON_SECONDS * AMPLE <= room:
+                wanted, seconds = self._wanted(pot, LONG_HORIZON_SECONDS), max(seconds, LONG_HORIZON_SECONDS)
             if need or wanted > 0:
                 self._grant(pot, need + max(0, wanted), seconds)
 
