@@ -9,11 +9,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, model_validator
 
 from gateway.catalog.base import Model
-from gateway.catalog.counter_keys import KeyPart, check_counter_key, parse_counter_key
-from gateway.catalog.dimensions import Dimensions, DimensionSource, parse_dimension
+from gateway.catalog.counter_keys import check_counter_key, parse_counter_key
+from gateway.catalog.dimensions import Dimensions
 from gateway.catalog.fields import HeaderName, check_printable, write_number
-
-__all__ = ["DimensionSource", "KeyPart", "parse_counter_key", "parse_dimension"]
 
 Period = Literal["Hourly", "Daily", "Weekly", "Monthly", "Yearly"]
 OnUnavailable = Literal["allow", "deny"]

@@ -34,8 +34,6 @@ class Exchange:
     def __init__(self, key: str, store: RecordStore, clock: ServerClock, rng: random.Random) -> None:
         self.record: Record | None = None
         self.looked_at = 0.0
-        self.operations = 0
-        self.conflicts = 0
         self.clock = clock
         self.pace = Pace(clock.now())
         self._key = key
@@ -87,7 +85,7 @@ class Exchange:
             is_fresh = True
 
     async def _read(self, arrived: Callable[[Plan], None]) -> None:
-        sent = self._count_operation()
+        sent = self._send()
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 stored = await self._store.read(self._key)
@@ -110,14 +108,13 @@ class Exchange:
             self.clock.observe(stored.time, sent)
 
     async def _write(self, plan: Plan) -> bool:
-        sent = self._count_operation()
+        sent = self._send()
         plan.record.marked(plan.mark)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 written = await self._store.write(self._key, plan.record.to_text(), self._etag)
         except (PreconditionFailed, Conflict):
             # A repeated request whose first answer was lost meets its own write: the next look tells.
-            self.conflicts += 1
             self._unsure = plan
             return False
         except (StorageUnavailable, TimeoutError) as error:
@@ -128,9 +125,8 @@ class Exchange:
         self.clock.observe(written.time, sent)
         return True
 
-    def _count_operation(self) -> float:
-        """Returns when it was sent, by the local clock."""
-        self.operations += 1
+    def _send(self) -> float:
+        """An operation is sent; returns when, by the local clock."""
         self.pace.spend(self.clock.now())
         return self.clock.local()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.llm.json_values import mapping
-from gateway.llm.tokens import Protocol
+from gateway.llm.tokens import WITHOUT_COMPLETION, Protocol
 
 # Where each protocol says it; the first that is there counts. OpenAI's older name is still taken by other servers.
 PLACES: Mapping[Protocol, tuple[tuple[str, ...], ...]] = {
@@ -17,9 +17,6 @@ PLACES: Mapping[Protocol, tuple[tuple[str, ...], ...]] = {
     Protocol.GEMINI: (("generationConfig", "maxOutputTokens"), ("generation_config", "max_output_tokens")),
     Protocol.BEDROCK: (("inferenceConfig", "maxTokens"),),
 }
-
-# What these answer with is no generated text, or not counted in tokens of a completion.
-WITHOUT_COMPLETION = (Protocol.EMBEDDINGS, Protocol.IMAGES)
 
 # So many choices at most are taken seriously: a backend refuses more, and the product must stay a sane number.
 MOST_CHOICES = 1_000

@@ -24,6 +24,9 @@ class Protocol(Enum):
     BEDROCK = "converse"
 
 
+# What these answer with is no generated text, or not counted in tokens of a completion.
+WITHOUT_COMPLETION = (Protocol.EMBEDDINGS, Protocol.IMAGES)
+
 PROMPTS: Mapping[Protocol, Callable[[Mapping[str, Any], str | None], Parts]] = {
     Protocol.CHAT: openai.chat,
     Protocol.COMPLETIONS: openai.completions,

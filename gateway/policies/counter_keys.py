@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from gateway.call import Call
 from gateway.caller_address import caller_address
-from gateway.catalog.limits import KeyPart, parse_counter_key
+from gateway.catalog.counter_keys import KeyPart, parse_counter_key
 from gateway.llm.model_names import shown_model
 
 CounterKey = Callable[[Call], str]

@@ -63,7 +63,7 @@ class Limit:
         try:
             reply = await read_whole(call, await next(call))
         except GatewayError as error:
-            held.settle(None)
+            held.settle(call, None)
             error.headers = {**error.headers, **_texts(held.headers(None))}
             raise
         return self._finish(call, reply, held)
@@ -106,9 +106,9 @@ class Limit:
 
     def _finish(self, call: Call, reply: Reply, held: _Held) -> Reply:
         if reply.status >= 400:
-            held.settle(None)
+            held.settle(call, None)
         elif call.usage is not None:
-            held.settle(call.usage, cost(self._entry.prices, shown_model(call), call.usage))
+            held.settle(call, call.usage)
         elif not isinstance(reply.body, bytes):
             self._follow(call, reply, reply.body, held)
         own = held.headers(call.usage)
@@ -135,6 +135,7 @@ class _Held:
         self._ledger = ledger
         self._entry = entry
         self._charges = charges
+        self._has_budget = any(rule.kind == "budget" for rule in rules)
         self._reservation = Reservation(())
 
     async def reserve(self) -> None:
@@ -155,19 +156,21 @@ class _Held:
         """Reserve more of the budgets; false if one of them has no more."""
         return self._reservation.extend("usd", amount)
 
-    def settle(self, usage: Usage | None, price: int | None = None) -> None:
+    def settle(self, call: Call, usage: Usage | None) -> None:
         """Charge what was used, instead of what was reserved. Only the first time counts."""
-        self._reservation.settle({"tokens": usage.total if usage else 0, "usd": price or 0})
+        actual = {"tokens": usage.total if usage else 0}
+        if self._has_budget:
+            actual["usd"] = (cost(self._entry.prices, shown_model(call), usage) or 0) if usage else 0
+        self._reservation.settle(actual)
 
     def end(self, call: Call, outcome: Outcome) -> None:
         """The call is over, and Measure knows what it used, unless its answer is still read for nobody."""
         if self.draining is None or not self.draining.is_draining:
-            self.settle(call.usage, call.cost)
+            self.settle(call, call.usage)
 
     def drained(self, call: Call, usage: Usage | None) -> None:
         """The answer has been read to its end, or could not be."""
-        settled = usage or call.usage
-        self.settle(settled, cost(self._entry.prices, shown_model(call), settled) if settled else None)
+        self.settle(call, usage or call.usage)
 
     def headers(self, usage: Usage | None) -> list[Header]:
         """What is left now of every limit."""

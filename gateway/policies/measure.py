@@ -15,7 +15,7 @@ from gateway.llm.json_values import object_in
 from gateway.llm.model_names import shown_model
 from gateway.llm.prices import cost
 from gateway.llm.tokenizer import Tokenizer
-from gateway.llm.tokens import Protocol, prompt_tokens_now
+from gateway.llm.tokens import WITHOUT_COMPLETION, Protocol, prompt_tokens_now
 from gateway.llm.usage import Usage, is_json
 from gateway.llm.whole_reader import LONGEST_READ_BYTES
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 # A prompt is kept and counted at the end of the call if nobody has estimated it and its backend tells nothing. A longer
 # one would cost too much there.
 LONGEST_KEPT_PROMPT_BYTES = 64 * 1024
-
-# What these deliver is no text.
-WITHOUT_COMPLETION = (Protocol.EMBEDDINGS, Protocol.IMAGES)
 
 
 class Measure:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.catalog.limits import KeyPart, parse_counter_key
+from gateway.catalog.counter_keys import KeyPart, parse_counter_key
 
 KEYS = {
     "subscription": (KeyPart("subscription"),),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.catalog.limits import DimensionSource, parse_dimension
+from gateway.catalog.dimensions import DimensionSource, parse_dimension
 
 DIMENSIONS: dict[str, tuple[str, str | None, DimensionSource]] = {
     "its own value": ("Subscription ID", None, DimensionSource("subscription")),
