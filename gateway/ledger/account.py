@@ -12,7 +12,7 @@ from gateway.ledger.balance import Balance, first_reached
 from gateway.ledger.exchange import Exchange
 from gateway.ledger.meters import Calendar, Charge, Meter
 from gateway.ledger.plan import Plan, Planner
-from gateway.ledger.pot import Pot
+from gateway.ledger.pot import Pieces, Pot
 from gateway.ledger.record import Record
 from gateway.ledger.refusals import LedgerUnavailable, LimitReached
 from gateway.ledger.reservation import Holding, Waiter
@@ -37,6 +37,8 @@ class Account:
         self.balance = Balance(exchange)
         self.is_cut_off = False
         self.last_used = exchange.clock.now()
+        # What calls hold that are not over: they will be settled here, however long they take.
+        self.holdings = 0
         self.exchange = exchange
         self._clock = exchange.clock
         self._spawn = spawn
@@ -156,22 +158,23 @@ class Account:
                 self.balance.returns[holding.pot.meter, slot] += part
             amount -= part
 
-    def debit(self, holding: Holding, amount: int) -> None:
+    def debit(self, holding: Holding, amount: int) -> Pieces:
         """Charge more than was reserved: from the leases at hand; what these do not have is owed."""
         pot, now = holding.pot, self._clock.now()
         pot.demand += amount
-        if pot.take(amount, now) is None:
+        pieces = pot.take(amount, now)
+        if pieces is None:
             leased = pot.available(now)
-            pot.take(leased, now)
-            self.balance.owe(pot.meter, amount - leased)
+            owed = (self.balance.owe(pot.meter, amount - leased), amount - leased)
+            pieces = (*(pot.take(leased, now) or ()), owed)
+        return pieces
 
-    def extend(self, holding: Holding, amount: int) -> bool:
-        """Charge more if there is room in the limit; otherwise nothing is charged."""
+    def extend(self, holding: Holding, amount: int) -> Pieces | None:
+        """Charge more if there is room in the limit, and say where it counts; otherwise nothing is charged: None."""
         if amount > self.left(holding.charge):
             self._look_again()
-            return False
-        self.debit(holding, amount)
-        return True
+            return None
+        return self.debit(holding, amount)
 
     def tick(self, now: float) -> None:
         """Give back what is not used, push what is owed, see whether storage is there again."""
@@ -196,7 +199,7 @@ class Account:
 
     def is_forgettable(self, now: float) -> bool:
         """True if nothing would be lost with it."""
-        return not self.holds_something and now - self.last_used >= FORGOTTEN_AFTER_SECONDS
+        return not self.holdings and not self.holds_something and now - self.last_used >= FORGOTTEN_AFTER_SECONDS
 
     async def close(self) -> None:
         """Give everything back, and push what is owed."""

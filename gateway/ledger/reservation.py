@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -24,9 +25,13 @@ class Holding:
     pieces: Pieces
     epoch: int
 
-    def longer_by(self, amount: int) -> Holding:
-        """With more charged to it. Where that counts is not known here, so it is never given back."""
-        return replace(self, charge=replace(self.charge, amount=self.charge.amount + amount))
+    def longer_by(self, amount: int, pieces: Pieces) -> Holding:
+        """With more charged to it, which counts in these slots."""
+        taken: Counter[int] = Counter()
+        for slot, part in (*self.pieces, *pieces):
+            taken[slot] += part
+        charge = replace(self.charge, amount=self.charge.amount + amount)
+        return replace(self, charge=charge, pieces=tuple(taken.items()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,11 +49,14 @@ class Reservation:
 
     def __init__(self, holdings: Sequence[Holding]) -> None:
         self._holdings = holdings
+        for holding in holdings:
+            holding.account.holdings += 1
 
     def settle(self, actual: Mapping[str, int]) -> None:
         """Charge what was really used, by unit; what is not named stays as reserved. Only the first time counts."""
         holdings, self._holdings = self._holdings, ()
         for holding in holdings:
+            holding.account.holdings -= 1
             reserved = holding.charge.amount
             used = actual.get(holding.charge.meter.unit, reserved)
             if used < reserved:
@@ -61,7 +69,8 @@ class Reservation:
         self._holdings = extended = list(self._holdings)
         for place, holding in enumerate(extended):
             if holding.charge.meter.unit == unit:
-                if not holding.account.extend(holding, amount):
+                pieces = holding.account.extend(holding, amount)
+                if pieces is None:
                     return False
-                extended[place] = holding.longer_by(amount)
+                extended[place] = holding.longer_by(amount, pieces)
         return True
