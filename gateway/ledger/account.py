@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from gateway.errors import StorageUnavailable
@@ -24,7 +25,7 @@ RECHECK_SECONDS = 2.0
 PROBE_SECONDS = 2.0
 FORGOTTEN_AFTER_SECONDS = 120.0
 
-Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+Spawn = Callable[[Callable[[], Coroutine[Any, Any, None]]], asyncio.Task[None]]
 
 
 class Account:
@@ -212,7 +213,7 @@ class Account:
 
     def _begin(self, *, must_read: bool = False) -> asyncio.Task[None]:
         if self._task is None:
-            self._task = self._spawn(self._exchange_all(must_read))
+            self._task = self._spawn(partial(self._exchange_all, must_read))
             self._task.add_done_callback(self._ended)
         return self._task
 
@@ -222,7 +223,9 @@ class Account:
         if error is not None:
             log.error("the counter %s could not be kept", self.key, exc_info=error)
             self._cut_off(str(error))
-        if self._waiters and not task.cancelled():  # who came while it was ending
+        if task.cancelled():  # the ledger is closed
+            self._answer_cut_off()
+        elif self._waiters:  # who came while it was ending
             self._begin()
 
     async def _exchange_all(self, must_read: bool) -> None:
@@ -287,6 +290,9 @@ class Account:
             self._on_cut_off()
         self.is_cut_off = True
         self._probe_at = self._clock.now() + PROBE_SECONDS
+        self._answer_cut_off()
+
+    def _answer_cut_off(self) -> None:
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if waiter.answer.done():

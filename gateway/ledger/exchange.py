@@ -34,6 +34,8 @@ class Exchange:
     def __init__(self, key: str, store: RecordStore, clock: ServerClock, rng: random.Random) -> None:
         self.record: Record | None = None
         self.looked_at = 0.0
+        # How often the counter has been set to 0 since this instance first saw its record.
+        self.epoch = 0
         self.clock = clock
         self.pace = Pace(clock.now())
         self._key = key
@@ -43,11 +45,6 @@ class Exchange:
         self._is_shared = False
         self._unsure: Plan | None = None
         self._seconds = 0.0
-
-    @property
-    def epoch(self) -> int:
-        """How often the counter has been set to 0."""
-        return self.record.epoch if self.record else 0
 
     def moment(self) -> Moment:
         """Now, and how long leases should last."""
@@ -99,11 +96,13 @@ class Exchange:
             arrived(unsure)
 
     def _see(self, stored: Stored | None, sent: float) -> None:
-        etag = stored.etag if stored else None
+        known, etag = self.record, stored.etag if stored else None
+        self.record = Record.from_text(stored.text) if stored else Record(epoch=known.epoch if known else 0)
         # Somebody else has written: the next exchange begins with a look.
-        self._is_shared = self.record is not None and etag != self._etag
+        self._is_shared = known is not None and etag != self._etag
         self._etag = etag
-        self.record = Record.from_text(stored.text) if stored else Record(epoch=self.epoch)
+        if known is not None and known.epoch != self.record.epoch:
+            self.epoch += 1
         if stored:
             self.clock.observe(stored.time, sent)
 

@@ -87,15 +87,15 @@ class Ledger:
             account = self.accounts[key] = Account(key, exchange, self._spawn, self._on_cut_off)
         return account
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(self._in_turn(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _in_turn(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _in_turn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async with self._places:
-            await work
+            await work()
 
     async def _tick_while_needed(self) -> None:
         try:

@@ -110,7 +110,9 @@ class Planner:
         return refusal(self.plan.record, charge, self._moment, lacking - room)
 
     def _used(self, pot: Pot) -> int:
-        return self.plan.record.used(pot.meter, self._moment.latest_past) + self._needs.get(pot, 0)
+        # Limits on one meter share its count: what is needed under the others is as good as used.
+        needs = sum(need for other, need in self._needs.items() if other.meter == pot.meter)
+        return self.plan.record.used(pot.meter, self._moment.latest_past) + needs
 
     def _spare_of(self, pot: Pot) -> int:
         spare = self._spare.get(pot)
@@ -127,8 +129,8 @@ class Planner:
     def grant(self, in_use: Iterable[Pot]) -> None:
         """What was found to be needed, and for pots in use so much more that the next second needs no write."""
         for pot in dict.fromkeys([*self._needs, *in_use]):
-            need = self._needs.get(pot, 0)
             room = pot.limit - self._used(pot)
+            need = self._needs.pop(pot, 0)
             wanted, share, seconds = self._wanted(pot), int(room * SHARE_OF_REST), self._moment.horizon
             if wanted > share:
                 # What is scarce is spent at once, so it need not count for longer.
