@@ -32,6 +32,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jump.passed
 
+    def pause(self, seconds: float) -> None:
+        """Let time pass in which nothing runs."""
+        self._jump.passed += seconds
+
 
 def run[Result](work: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine to its end in virtual time, and cancel what it leaves behind."""

@@ -181,7 +181,7 @@ class Account:
         """Give back what is not used, push what is owed, see whether storage is there again."""
         self._retire(now, idle_too=True)
         if self.is_cut_off:
-            if now >= self._probe_at:
+            if self._clock.local() >= self._probe_at:
                 self._begin(must_read=True)
         elif not self.balance.is_settled and self.exchange.pace.wait(now) == 0:
             self._begin()
@@ -289,7 +289,7 @@ class Account:
         if self._on_cut_off is not None:
             self._on_cut_off()
         self.is_cut_off = True
-        self._probe_at = self._clock.now() + PROBE_SECONDS
+        self._probe_at = self._clock.local() + PROBE_SECONDS
         self._answer_cut_off()
 
     def _answer_cut_off(self) -> None:

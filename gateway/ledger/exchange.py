@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+from collections import deque
 from collections.abc import Callable
 
 from gateway.errors import StorageUnavailable
@@ -17,6 +18,10 @@ from gateway.storage.tables import Conflict, PreconditionFailed
 
 # One operation. Who waits longer has lost storage.
 PATIENCE_SECONDS = 2.0
+# Whoever hears of a failure so much later than that stood still, and it tells nothing of storage.
+PAUSE_SECONDS = 0.5
+# All of them are to replace the same version, so one at most arrives.
+UNSURE_AT_MOST = 16
 
 FIRST_BACKOFF_SECONDS = 0.02
 LONGEST_BACKOFF_SECONDS = 1.0
@@ -43,7 +48,9 @@ class Exchange:
         self._rng = rng
         self._etag: str | None = None
         self._is_shared = False
-        self._unsure: Plan | None = None
+        # Writes that may have arrived or may yet arrive, and the version that each is to replace.
+        self.unsure: deque[tuple[str | None, Plan]] = deque(maxlen=UNSURE_AT_MOST)
+        self._writer = secrets.token_hex(4)
         self._seconds = 0.0
 
     def moment(self) -> Moment:
@@ -59,8 +66,8 @@ class Exchange:
         and ValueError if the record cannot be read.
         """
         await asyncio.sleep(self.pace.wait(self.clock.now()))
-        started = self.clock.now()
-        is_fresh = must_read or self._is_shared or self.record is None or self._unsure is not None
+        started = self.clock.local()
+        is_fresh = must_read or self._is_shared or self.record is None or bool(self.unsure)
         if is_fresh:
             await self._read(arrived)
         if not self.clock.is_known and self.record is not None:
@@ -74,7 +81,7 @@ class Exchange:
                 is_fresh = True
                 continue
             if not plan.changes_something or await self._write(plan):
-                self._took(self.clock.now() - started)
+                self._took(self.clock.local() - started)
                 return plan
             await asyncio.sleep(self._rng.uniform(0, backoff))
             backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
@@ -86,43 +93,55 @@ class Exchange:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 stored = await self._store.read(self._key)
-        except TimeoutError as error:
-            raise StorageUnavailable("Table Storage did not answer in time") from error
+        except (StorageUnavailable, TimeoutError) as error:
+            if self._stood_still_since(sent):
+                await self._read(arrived)
+                return
+            raise StorageUnavailable(str(error) or "Table Storage did not answer in time") from error
+        record = self._see(stored, sent)
         self.looked_at = self.clock.now()
-        self._see(stored, sent)
-        assert self.record is not None
-        unsure, self._unsure = self._unsure, None
-        if unsure is not None and unsure.mark in self.record.writes:
-            arrived(unsure)
+        for _, plan in self.unsure:
+            if record.has(self._writer, plan.mark):
+                arrived(plan)
+        # What is to replace this version can still arrive; what was to replace an earlier one cannot.
+        kept = [(replaces, plan) for replaces, plan in self.unsure if replaces == self._etag]
+        self.unsure = deque(kept, UNSURE_AT_MOST)
 
-    def _see(self, stored: Stored | None, sent: float) -> None:
+    def _see(self, stored: Stored | None, sent: float) -> Record:
         known, etag = self.record, stored.etag if stored else None
-        self.record = Record.from_text(stored.text) if stored else Record(epoch=known.epoch if known else 0)
+        self.record = record = Record.from_text(stored.text) if stored else Record(epoch=known.epoch if known else 0)
         # Somebody else has written: the next exchange begins with a look.
         self._is_shared = known is not None and etag != self._etag
         self._etag = etag
-        if known is not None and known.epoch != self.record.epoch:
+        if known is not None and known.epoch != record.epoch:
             self.epoch += 1
         if stored:
             self.clock.observe(stored.time, sent)
+        return record
 
     async def _write(self, plan: Plan) -> bool:
         sent = self._send()
-        plan.record.marked(plan.mark)
+        plan.record.marked(self._writer, plan.mark)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 written = await self._store.write(self._key, plan.record.to_text(), self._etag)
         except (PreconditionFailed, Conflict):
             # A repeated request whose first answer was lost meets its own write: the next look tells.
-            self._unsure = plan
+            self.unsure.append((self._etag, plan))
             return False
         except (StorageUnavailable, TimeoutError) as error:
-            self._unsure = plan
+            self.unsure.append((self._etag, plan))
+            if self._stood_still_since(sent):
+                return False
             raise StorageUnavailable(str(error) or "Table Storage did not answer in time") from error
         self.record, self._etag = plan.record, written.etag
-        self.looked_at = self.clock.now()
+        self.unsure.clear()
         self.clock.observe(written.time, sent)
+        self.looked_at = self.clock.now()
         return True
+
+    def _stood_still_since(self, sent: float) -> bool:
+        return self.clock.local() - sent > PATIENCE_SECONDS + PAUSE_SECONDS
 
     def _send(self) -> float:
         """An operation is sent; returns when, by the local clock."""

@@ -10,6 +10,7 @@ from gateway.ledger.meters import Calendar, Charge, Meter
 from gateway.ledger.pot import Pot
 from gateway.ledger.record import Record
 from gateway.ledger.refusals import LimitReached
+from gateway.ledger.server_clock import DRIFT
 
 Amounts = Mapping[tuple[Meter, int], int]
 
@@ -21,6 +22,9 @@ SHARE_OF_REST = 0.5
 # outlast it. Longer ones count for longer after they are spent, so they are for ample room: so many times as much.
 LONG_HORIZON_SECONDS = 3.0
 AMPLE = 32
+
+# So much longer than is known now a refusal may have to last, at most.
+MOST_DRIFT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ class Moment:
         """The slot to count what is spent within `seconds`, and when a lease of it expires."""
         window = meter.window
         if isinstance(window, Calendar):
-            slot = window.slot(self.now)
+            # Nothing is spent in a period that may not have begun.
+            slot = window.slot(self.latest_past)
         else:
             slot = window.slot(self.now + self.uncertainty + seconds)
         return slot, window.end(slot) - self.uncertainty
@@ -158,5 +163,6 @@ def refusal(record: Record, charge: Charge, moment: Moment, surplus: int) -> Lim
         return LimitReached(charge, None)
     count = record.counts.get(charge.meter)
     slots = count.slots if count else {}
-    free = charge.meter.window.frees(slots, moment.latest_past, surplus) + moment.uncertainty
-    return LimitReached(charge, max(0.0, free - moment.now))
+    wait = charge.meter.window.frees(slots, moment.latest_past, surplus) + moment.uncertainty - moment.now
+    # By then the time may be known less well.
+    return LimitReached(charge, max(0.0, wait + min(DRIFT * wait, MOST_DRIFT_SECONDS)))

@@ -11,8 +11,8 @@ from gateway.ledger.meters import Meter, meter_named
 
 FORMAT = 1
 
-# So many writers find their last write in the record after others have written.
-WRITES_REMEMBERED = 32
+# So many writers find their last write in the record, however often the others have written since.
+WRITERS_REMEMBERED = 128
 
 # What no longer counts by one instance's clock may still count by another's.
 GRACE_SECONDS = 10.0
@@ -40,7 +40,7 @@ class Record:
 
     counts: dict[Meter, Count] = field(default_factory=dict)
     epoch: int = 0
-    # The last writes' own marks: who did not hear whether a write arrived can look for its mark.
+    # The last mark of each writer, the latest last: who did not hear whether a write arrived can look for its mark.
     writes: list[str] = field(default_factory=list)
 
     def used(self, meter: Meter, moment: float) -> int:
@@ -60,9 +60,14 @@ class Record:
         counts = {meter: Count(dict(count.slots), count.limit) for meter, count in self.counts.items()}
         return Record(counts, self.epoch, list(self.writes))
 
-    def marked(self, write: str) -> None:
-        """Remember a write's mark; the oldest is forgotten."""
-        self.writes = [*self.writes[-WRITES_REMEMBERED + 1 :], write]
+    def marked(self, writer: str, mark: str) -> None:
+        """Remember a writer's last mark; who has not written for longest is forgotten."""
+        others = [write for write in self.writes if not write.startswith(f"{writer}:")]
+        self.writes = [*others[-WRITERS_REMEMBERED + 1 :], f"{writer}:{mark}"]
+
+    def has(self, writer: str, mark: str) -> bool:
+        """True if this is the last mark of the writer."""
+        return f"{writer}:{mark}" in self.writes
 
     def forget(self, moment: float) -> None:
         """Drop what counts nowhere any more."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 # How far two clocks can drift apart, in seconds a second: ten times what quartz does.
 DRIFT = 0.000_5
-# Before any answer, and at most.
+# Before any answer.
 UNKNOWN_SECONDS = 1.0
 
 
@@ -64,4 +64,4 @@ class ServerClock:
             # Otherwise one of the clocks has been set, and only the new bounds are true.
         self._least, self._most, self._observed = least, most, received
         self.offset = (least + most) / 2
-        self.uncertainty = min((most - least) / 2, UNKNOWN_SECONDS)
+        self.uncertainty = (most - least) / 2
