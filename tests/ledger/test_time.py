@@ -12,7 +12,7 @@ from gateway.ledger.meters import Calendar, Charge, Meter, Sliding
 from gateway.ledger.plan import Moment
 from gateway.ledger.refusals import LimitReached
 from gateway.ledger.server_clock import ServerClock, TimeBounds
-from tests.ledger.instances import KEY, MINUTE, Instance, fullest, tokens
+from tests.ledger.instances import KEY, MINUTE, Instance, tokens
 from tests.ledger.memory_store import MemoryStore
 from tests.ledger.virtual_time import now, pause, run
 
@@ -31,10 +31,12 @@ def test_a_process_that_is_paused_while_it_asks_storage(kind: str, left: int, ca
             assert await other.call(tokens(10_000)) is not None
         before = len(store.operations)
         call = asyncio.ensure_future(instance.call(tokens(10_000)))
-        while not call.done() and kind not in [operation for _, operation in store.operations[before:]]:
-            await asyncio.sleep(0.01)
+        for _ in range(30):
+            if kind not in [operation for _, operation in store.operations[before:]]:
+                await asyncio.sleep(0.01)
         pause(20)
         assert (await call is not None) == (left > 0)
+        await asyncio.sleep(3)
         for _ in range(8):
             await instance.call(tokens(10_000))
         assert sum(amount for _, amount in instance.admitted) == left
