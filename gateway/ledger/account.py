@@ -12,7 +12,7 @@ from gateway.errors import StorageUnavailable
 from gateway.ledger.balance import Balance, first_reached
 from gateway.ledger.exchange import Exchange
 from gateway.ledger.meters import Calendar, Charge, Meter
-from gateway.ledger.plan import Plan, Planner
+from gateway.ledger.plan import Moment, Plan, Planner
 from gateway.ledger.pot import Pieces, Pot
 from gateway.ledger.record import Record
 from gateway.ledger.refusals import LedgerUnavailable, LimitReached
@@ -186,10 +186,14 @@ class Account:
         elif not self.balance.is_settled and self.exchange.pace.wait(now) == 0:
             self._begin()
 
-    def _retire(self, now: float, *, idle_too: bool, everything: bool = False) -> None:
+    def _retire(self, now: float, *, idle_too: bool, everything: bool = False) -> bool:
+        """What is over by then is to be given back; true if there is any."""
+        found = False
         for pot in self._pots.values():
             for slot, amount in pot.clear(now, everything=everything or (idle_too and pot.is_idle(now))):
                 self.balance.returns[pot.meter, slot] += amount
+                found = True
+        return found
 
     @property
     def holds_something(self) -> bool:
@@ -244,10 +248,18 @@ class Account:
         """What is to be written now. Made anew for each attempt, after the record has been looked at."""
         if self.exchange.epoch != self._epoch:
             self._start_over()
-        now = self._clock.now()
+        moment = self.exchange.moment()
         self._waiters = [waiter for waiter in self._waiters if not waiter.answer.done()]
-        self._retire(now, idle_too=False)
-        planner = Planner(self.exchange.record or Record(), self.exchange.moment(), *self.balance.unpushed())
+        self._retire(moment.now, idle_too=False)
+        plan = self._plan(moment)
+        if plan.refusals and self._retire(moment.now + moment.shortest, idle_too=False):
+            # What is nearly over is of no use to those who wait, but of use as room.
+            plan = self._plan(moment)
+        return plan
+
+    def _plan(self, moment: Moment) -> Plan:
+        now = moment.now
+        planner = Planner(self.exchange.record or Record(), moment, *self.balance.unpushed())
         planner.serve([[(self._pot(charge), charge) for charge in waiter.charges] for waiter in self._waiters])
         planner.grant(pot for pot in self._pots.values() if self._leases_ahead and (pot.demand or not pot.is_idle(now)))
         return planner.plan

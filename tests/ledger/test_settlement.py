@@ -172,6 +172,21 @@ def test_nobody_waits_for_ever_for_a_ledger_that_is_closed() -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("phase", [number / 50 for number in range(50)])
+def test_nothing_is_refused_for_a_lease_that_is_nearly_over(phase: float) -> None:
+    """An instance alone, call after call: it is let through as long as there is room for it, to the token."""
+
+    async def scenario() -> None:
+        instance, used = Instance(MemoryStore()), 0
+        await asyncio.sleep(phase)
+        while used + 8 <= 100:
+            assert await instance.call(tokens(8, 100), seconds=0.02, used=6) is not None
+            used += 6
+        assert await instance.call(tokens(8, 100)) is None
+
+    run(scenario())
+
+
 def test_a_limit_that_one_refuses_leaves_no_trace_in_the_other() -> None:
     """The minute has room, the year has not: refused calls take nothing from the minute, however many there are."""
 
