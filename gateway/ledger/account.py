@@ -12,6 +12,7 @@ from gateway.errors import StorageUnavailable
 from gateway.ledger.balance import Balance, first_reached
 from gateway.ledger.exchange import Exchange
 from gateway.ledger.meters import Calendar, Charge, Meter
+from gateway.ledger.outage import Outage
 from gateway.ledger.plan import Moment, Plan, Planner
 from gateway.ledger.pot import Pieces, Pot
 from gateway.ledger.record import Record
@@ -32,7 +33,12 @@ class Account:
     """Takes and gives back; only `wait_for` and `close` wait for storage."""
 
     def __init__(
-        self, key: str, exchange: Exchange, spawn: Spawn, on_cut_off: Callable[[], None] | None = None
+        self,
+        key: str,
+        exchange: Exchange,
+        spawn: Spawn,
+        outage: Outage,
+        on_cut_off: Callable[[], None] | None = None,
     ) -> None:
         self.key = key
         self.balance = Balance(exchange)
@@ -43,13 +49,14 @@ class Account:
         self.exchange = exchange
         self._clock = exchange.clock
         self._spawn = spawn
+        self._outage = outage
         self._on_cut_off = on_cut_off
         self._pots: dict[tuple[Meter, int], Pot] = {}
         self._waiters: list[Waiter] = []
         self._task: asyncio.Task[None] | None = None
         self._epoch = 0
         self._leases_ahead = True
-        self._probe_at = 0.0
+        self.probe_at = 0.0
 
     def take(self, charges: Sequence[Charge]) -> list[Holding] | None:
         """Everything, from the leases at hand; or nothing: None."""
@@ -84,7 +91,8 @@ class Account:
     async def wait_for(self, charges: Sequence[Charge]) -> list[Holding]:
         """Everything, after an exchange with storage; raise LimitReached or LedgerUnavailable."""
         await self._past_the_boundary(charges)
-        if self.is_cut_off:
+        if self.is_cut_off or self._outage.is_general:
+            self._cut_off_with_all()
             return self._take_cut_off(charges)
         reached = next((found for charge in charges if (found := self._reached(charge))), None)
         if reached is not None:
@@ -178,13 +186,19 @@ class Account:
         return self.debit(holding, amount)
 
     def tick(self, now: float) -> None:
-        """Give back what is not used, push what is owed, see whether storage is there again."""
+        """Give back what is not used, push what is owed."""
         self._retire(now, idle_too=True)
-        if self.is_cut_off:
-            if self._clock.local() >= self._probe_at:
-                self._begin(must_read=True)
-        elif not self.balance.is_settled and self.exchange.pace.wait(now) == 0:
+        if not self.is_cut_off and not self.balance.is_settled and self.exchange.pace.wait(now) == 0:
             self._begin()
+
+    @property
+    def is_to_probe(self) -> bool:
+        """True if it is time to see whether storage is there again."""
+        return self.is_cut_off and self._task is None and self._clock.local() >= self.probe_at
+
+    def probe(self) -> None:
+        """See whether storage is there again, and tell it everything."""
+        self._begin(must_read=True)
 
     def _retire(self, now: float, *, idle_too: bool, everything: bool = False) -> bool:
         """What is over by then is to be given back; true if there is any."""
@@ -198,7 +212,7 @@ class Account:
     @property
     def holds_something(self) -> bool:
         """True if something is leased, owed or under way: then ticks are needed."""
-        if self._task is not None or self.is_cut_off or not self.balance.is_settled:
+        if self._task is not None or not self.balance.is_settled:
             return True
         return any(pot.leases for pot in self._pots.values())
 
@@ -233,12 +247,19 @@ class Account:
             self._begin()
 
     async def _exchange_all(self, must_read: bool) -> None:
+        if self._outage.is_general and not self.is_cut_off:
+            # It has failed for all others while this one was waiting for its turn.
+            self._cut_off_with_all()
+            return
         while True:
             try:
                 plan = await self.exchange.run(self._draw_up, self._arrived, must_read=must_read)
             except (StorageUnavailable, ValueError) as error:
+                if isinstance(error, StorageUnavailable):
+                    self._outage.failed()
                 self._cut_off(str(error))
                 return
+            self._outage.succeeded()
             self._reconnected()
             self._apply(plan)
             if not self._waiters:
@@ -301,8 +322,12 @@ class Account:
         if self._on_cut_off is not None:
             self._on_cut_off()
         self.is_cut_off = True
-        self._probe_at = self._clock.local() + PROBE_SECONDS
+        self.probe_at = self._clock.local() + PROBE_SECONDS
         self._answer_cut_off()
+
+    def _cut_off_with_all(self) -> None:
+        if not self.is_cut_off:
+            self._cut_off("Table Storage fails for every counter")
 
     def _answer_cut_off(self) -> None:
         waiters, self._waiters = self._waiters, []

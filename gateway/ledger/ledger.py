@@ -7,6 +7,7 @@ spends them in memory. `docs/limits.md` says what that promises.
 from __future__ import annotations
 
 import asyncio
+import heapq
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from gateway.ledger.account import Account
 from gateway.ledger.exchange import Exchange
 from gateway.ledger.meters import Charge
+from gateway.ledger.outage import Outage
 from gateway.ledger.reservation import Holding, Reservation
 from gateway.ledger.server_clock import ServerClock, steady_clock
 from gateway.ledger.store import RecordStore
@@ -22,6 +24,8 @@ TICK_SECONDS = 0.25
 SWEEP_SECONDS = 10.0
 # Exchanges with storage at once: more would only wait for each other.
 EXCHANGES_AT_ONCE = 64
+# While storage fails for all, so many ask for it, those first who have not for longest. The others follow a success.
+PROBES_A_TICK = 4
 CLOSE_SECONDS = 5.0
 
 
@@ -47,6 +51,7 @@ class Ledger:
         self._ticks: asyncio.Task[None] | None = None
         self._swept = 0.0
         self._on_cut_off = on_cut_off
+        self._outage = Outage()
 
     async def reserve(self, charges: Sequence[Charge]) -> Reservation:
         """Take all charges or none. Raises LimitReached for the first that does not fit, or LedgerUnavailable."""
@@ -84,7 +89,7 @@ class Ledger:
         account = self.accounts.get(key)
         if account is None:
             exchange = Exchange(key, self._store, self.clock, self._rng)
-            account = self.accounts[key] = Account(key, exchange, self._spawn, self._on_cut_off)
+            account = self.accounts[key] = Account(key, exchange, self._spawn, self._outage, self._on_cut_off)
         return account
 
     def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
@@ -111,11 +116,19 @@ class Ledger:
         for account in self.accounts.values():
             if account.holds_something:
                 account.tick(now)
+        self._probe()
         if now - self._swept >= SWEEP_SECONDS:
             self._swept = now
             forgettable = [key for key, account in self.accounts.items() if account.is_forgettable(now)]
             for key in forgettable:
                 del self.accounts[key]
+
+    def _probe(self) -> None:
+        to_probe = [account for account in self.accounts.values() if account.is_to_probe]
+        if self._outage.is_general:
+            to_probe = heapq.nsmallest(PROBES_A_TICK, to_probe, key=lambda account: account.probe_at)
+        for account in to_probe:
+            account.probe()
 
     async def aclose(self) -> None:
         """Give everything back and push what is owed, within 5 seconds."""

@@ -8,7 +8,9 @@ import random
 
 import pytest
 
+from gateway.errors import StorageUnavailable
 from gateway.ledger.refusals import LedgerUnavailable
+from gateway.ledger.store import Stored
 from tests.ledger.instances import KEY, YEAR, Instance, tokens
 from tests.ledger.memory_store import MemoryStore
 from tests.ledger.virtual_time import now, run
@@ -81,6 +83,88 @@ def test_storage_that_hangs() -> None:
             await asyncio.sleep(0.7)
 
     run(scenario())
+
+
+def test_storage_that_hangs_under_many_counters() -> None:
+    """Fifty new ones a second, and nobody waits in a queue for what does not come; few ask; all is settled after."""
+
+    async def scenario() -> None:
+        store = MemoryStore()
+        instance = Instance(store)
+        longest = 0.0
+
+        async def call(number: int) -> None:
+            nonlocal longest
+            began = now()
+            reservation = await instance.ledger.reserve([tokens(100, 1_000, YEAR, key=f"{KEY}{number % 1_000}")])
+            longest = max(longest, now() - began)
+            reservation.settle({"tokens": 30})
+
+        store.seconds = 3600.0
+        calls = []
+        for number in range(2_000):
+            calls.append(asyncio.ensure_future(call(number)))
+            await asyncio.sleep(0.02)
+        await asyncio.gather(*calls)
+        assert longest < 4.5
+        store.seconds, store.away = 0.005, True
+        await asyncio.sleep(10)
+        before = len(store.operations)
+        await asyncio.sleep(10)
+        assert 0 < len(store.operations) - before <= 200
+        store.away = False
+        await asyncio.sleep(15)
+        totals = [sum(store.record(f"{KEY}{number}").counts[YEAR].slots.values()) for number in range(1_000)]
+        assert totals == [60] * 1_000
+
+    run(scenario())
+
+
+def test_counters_are_forgotten_without_storage_too() -> None:
+    """Those that refuse then have nothing to tell it."""
+
+    async def scenario() -> None:
+        store = MemoryStore()
+        store.away = True
+        instance = Instance(store)
+        for number in range(1_000):
+            await instance.call(tokens(1, key=f"header:x:{number}", deny=True))
+        assert len(instance.ledger.accounts) == 1_000
+        await asyncio.sleep(200)
+        assert not instance.ledger.accounts
+
+    run(scenario())
+
+
+def test_one_counter_that_fails_is_not_everybodys_outage() -> None:
+    """As when its partition alone is too busy: the others share their counts as ever."""
+
+    async def scenario() -> None:
+        store = PartlyAway()
+        instances = [Instance(store, number) for number in range(2)]
+        for _ in range(20):
+            for number, instance in enumerate(instances):
+                for place in range(12):
+                    await instance.ledger.reserve([tokens(1, 1_000, YEAR, key=f"away{place}")])
+                await instance.call(tokens(1, 1_000, YEAR, key=f"fine{number}"))
+            await asyncio.sleep(1)
+        for instance in instances:
+            await instance.call(tokens(1, 1_000, YEAR, key="new"))
+        accounts = [each for instance in instances for each in instance.ledger.accounts.values()]
+        await asyncio.sleep(5)
+        assert {each.key[:4] for each in accounts if each.is_cut_off} == {"away"}
+        assert sum(store.record("new").counts[YEAR].slots.values()) == 2
+
+    run(scenario())
+
+
+class PartlyAway(MemoryStore):
+    """Some counters cannot be reached."""
+
+    async def read(self, key: str) -> Stored | None:
+        if key.startswith("away"):
+            raise StorageUnavailable("away")
+        return await super().read(key)
 
 
 @pytest.mark.parametrize("lost", [1, 2, 5])
