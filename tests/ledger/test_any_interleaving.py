@@ -1,4 +1,4 @@
-"""Everything at once, at random: whatever happens, no span holds more than the limit, and in the end nothing is lost."""
+"""Everything at once, at random: no span holds more than the limit, and in the end nothing is lost."""
 
 from __future__ import annotations
 
