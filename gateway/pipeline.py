@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from gateway.call import Call, Reply
@@ -42,15 +43,8 @@ def compile_chain(chain: Sequence[Policy]) -> Next:
     """One function for the whole list: each policy is handed the rest of it as `next`."""
     run: Next = _end_of_chain
     for policy in reversed(chain):
-        run = _bind(policy, run)
+        run = partial(policy.__call__, next=run)
     return run
-
-
-def _bind(policy: Policy, following: Next) -> Next:
-    async def step(call: Call) -> Reply:
-        return await policy(call, following)
-
-    return step
 
 
 async def _end_of_chain(call: Call) -> Reply:

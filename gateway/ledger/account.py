@@ -144,11 +144,16 @@ class Account:
         slot = self.balance.owe(charge.meter, charge.amount)
         return Holding(self, self._pot(charge), charge, ((slot, charge.amount),), self._epoch)
 
-    def left(self, charge: Charge) -> int:
-        """What can still be spent of the charge's limit, by what is known here. Never below 0."""
+    def standing(self, charge: Charge) -> tuple[int, float]:
+        """What can still be spent of the charge's limit, and in how many seconds all of it can, by what is known here.
+
+        Neither is ever below 0.
+        """
+        now = self._clock.now()
+        used, until = self.balance.standing(charge.meter, now)
         pot = self._pots.get((charge.meter, charge.limit))
-        available = pot.available(self._clock.now()) if pot else 0
-        return max(0, charge.limit - self.balance.used(charge.meter) + available)
+        left = charge.limit - used + (pot.available(now) if pot else 0)
+        return max(0, left), max(0.0, until + self._clock.uncertainty - now)
 
     def put_back(self, holdings: Iterable[Holding]) -> None:
         """Undo reservations."""
@@ -180,7 +185,8 @@ class Account:
 
     def extend(self, holding: Holding, amount: int) -> Pieces | None:
         """Charge more if there is room in the limit, and say where it counts; otherwise nothing is charged: None."""
-        if amount > self.left(holding.charge):
+        left, _ = self.standing(holding.charge)
+        if amount > left:
             self._look_again()
             return None
         return self.debit(holding, amount)

@@ -7,12 +7,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gateway.ledger.exchange import Exchange
 from gateway.ledger.meters import Charge, Meter
 from gateway.ledger.plan import Amounts, Plan, refusal
 from gateway.ledger.record import Record
 from gateway.ledger.refusals import LimitReached
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a record says of a meter, and when it will say something else."""
+
+    record: Record | None
+    used: int
+    until: float
+    changes_at: float
+
+    @classmethod
+    def of(cls, record: Record | None, meter: Meter, moment: float) -> _Seen:
+        count = record.counts.get(meter) if record else None
+        slots, window = count.slots if count else {}, meter.window
+        until = window.counts_until(max(slots)) if slots else 0.0
+        return cls(record, window.used(slots, moment), until, window.frees(slots, moment, 1))
 
 
 class Balance:
@@ -22,6 +40,7 @@ class Balance:
         self.debts: Counter[tuple[Meter, int]] = Counter()
         self.returns: Counter[tuple[Meter, int]] = Counter()
         self._exchange = exchange
+        self._seen: dict[Meter, _Seen] = {}
 
     @property
     def is_settled(self) -> bool:
@@ -47,27 +66,18 @@ class Balance:
         surplus = view.used(charge.meter, moment.latest_past) + charge.amount - charge.limit - available
         return refusal(view, charge, moment, surplus) if surplus > 0 else None
 
-    def used(self, meter: Meter) -> int:
-        """What counts now, leases included."""
-        record = self._exchange.record
-        count = record.counts.get(meter) if record else None
-        moment = self._exchange.clock.now() - self._exchange.clock.uncertainty
-        used = meter.window.used(count.slots, moment) if count else 0
-        if self.is_settled:
-            return used
-        return used + _sum(self.debts, meter, moment) - _sum(self.returns, meter, moment)
-
-    def empty_in(self, meter: Meter) -> float:
-        """Seconds until nothing that counts now counts any more."""
-        record, clock = self._exchange.record, self._exchange.clock
-        count = record.counts.get(meter) if record else None
-        latest = max(count.slots, default=None) if count else None
-        for owed, slot in self.debts:
-            if owed == meter and (latest is None or slot > latest):
-                latest = slot
-        if latest is None:
-            return 0.0
-        return max(0.0, meter.window.counts_until(latest) + clock.uncertainty - clock.now())
+    def standing(self, meter: Meter, now: float) -> tuple[int, float]:
+        """What counts now, leases included, and until when any of it does (0 if nothing does)."""
+        exchange = self._exchange
+        moment = now - exchange.clock.uncertainty
+        seen = self._seen.get(meter)
+        if seen is None or seen.record is not exchange.record or moment >= seen.changes_at:
+            seen = self._seen[meter] = _Seen.of(exchange.record, meter, moment)
+        if not self.debts and not self.returns:
+            return seen.used, seen.until
+        used = seen.used + _sum(self.debts, meter, moment) - _sum(self.returns, meter, moment)
+        owed = [meter.window.counts_until(slot) for owing, slot in self.debts if owing is meter]
+        return used, max([seen.until, *owed])
 
     def unpushed(self) -> tuple[Amounts, Amounts]:
         """What storage has yet to hear: debts and returns."""

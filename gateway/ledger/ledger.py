@@ -53,6 +53,18 @@ class Ledger:
         self._on_cut_off = on_cut_off
         self._outage = Outage()
 
+    def take(self, charges: Sequence[Charge]) -> Reservation | None:
+        """Take all charges from the leases at hand; None if that takes longer, or they are for several counter keys."""
+        key = charges[0].key
+        account = self.accounts.get(key)
+        if account is None or self._ticks is None:
+            return None
+        for charge in charges:
+            if charge.key != key:
+                return None
+        holdings = account.take(charges)
+        return None if holdings is None else Reservation(holdings)
+
     async def reserve(self, charges: Sequence[Charge]) -> Reservation:
         """Take all charges or none. Raises LimitReached for the first that does not fit, or LedgerUnavailable."""
         if self._ticks is None:
@@ -68,21 +80,15 @@ class Ledger:
             raise
         return Reservation(holdings)
 
-    def left(self, charge: Charge) -> int:
-        """What is left of a charge's limit, by what is known here."""
+    def standing(self, charge: Charge) -> tuple[int, float]:
+        """What is left of a charge's limit, and in how many seconds all of it will be, by what is known here."""
         account = self.accounts.get(charge.key)
-        return charge.limit if account is None else account.left(charge)
-
-    def empty_in(self, charge: Charge) -> float:
-        """Seconds until nothing that counts now on the charge's meter counts any more, by what is known here."""
-        account = self.accounts.get(charge.key)
-        return 0.0 if account is None else account.balance.empty_in(charge.meter)
+        return (charge.limit, 0.0) if account is None else account.standing(charge)
 
     def _by_account(self, charges: Sequence[Charge]) -> Sequence[tuple[Account, Sequence[Charge]]]:
-        first = charges[0].key
-        if all(charge.key == first for charge in charges):
-            return ((self._account(first), charges),)
-        keys = dict.fromkeys(charge.key for charge in charges)
+        keys = dict.fromkeys([charge.key for charge in charges])
+        if len(keys) == 1:
+            return ((self._account(charges[0].key), charges),)
         return [(self._account(key), [charge for charge in charges if charge.key == key]) for key in keys]
 
     def _account(self, key: str) -> Account:

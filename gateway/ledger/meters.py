@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Literal, Protocol, cast, get_args
+from typing import ClassVar, Literal, Protocol, cast, get_args
 
 Unit = Literal["tokens", "calls", "usd"]
 Period = Literal["Hourly", "Daily", "Weekly", "Monthly", "Yearly"]
@@ -147,28 +147,31 @@ def _period_start(period: Period, number: int) -> float:
 class Meter:
     """A unit counted in a window. Limits of one counter key on the same meter share its count.
 
-    `name` is how it stands in records: `tokens/60s`, `usd/Monthly`. It stands for the whole in comparisons too, for
-    hashing a string again costs nothing, and meters are looked up at every call.
+    `name` is how it stands in records: `tokens/60s`, `usd/Monthly`. There is one object for each name, compared by
+    identity: meters are looked up several times at every call.
     """
 
     __slots__ = ("name", "unit", "window")
 
-    def __init__(self, unit: Unit, window: Sliding | Calendar) -> None:
-        self.unit = unit
-        self.window = window
-        self.name = f"{unit}/{window.name}"
+    _made: ClassVar[dict[str, Meter]] = {}
 
-    def __hash__(self) -> int:
-        return hash(self.name)
+    name: str
+    unit: Unit
+    window: Sliding | Calendar
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Meter) and other.name == self.name
+    def __new__(cls, unit: Unit, window: Sliding | Calendar) -> Meter:
+        name = f"{unit}/{window.name}"
+        meter = cls._made.get(name)
+        if meter is None:
+            meter = cls._made[name] = super().__new__(cls)
+            meter.name, meter.unit, meter.window = name, unit, window
+        return meter
 
     def __repr__(self) -> str:
         return f"Meter({self.name})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Charge:
     """What one call wants of one counter: an amount of a meter, within a limit.
 

@@ -78,7 +78,7 @@ class Pot:
 
     def available(self, moment: float) -> int:
         """What can be spent now."""
-        return sum(lease.remaining for lease in self.leases if moment < lease.expires)
+        return sum([lease.remaining for lease in self.leases if moment < lease.expires])
 
     def needs_renewal(self, moment: float) -> bool:
         """True if what is left will soon be gone or over."""

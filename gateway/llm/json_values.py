@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -26,10 +26,11 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def objects(value: Any) -> Iterator[Mapping[str, Any]]:
+def objects(value: Any) -> Sequence[Mapping[str, Any]]:
     """The objects in a list; an object by itself counts as a list of one."""
-    items = value if isinstance(value, list) else [value]
-    return (item for item in items if isinstance(item, dict))
+    if isinstance(value, list):
+        return [item for item in value if isinstance(item, dict)]
+    return (value,) if isinstance(value, dict) else ()
 
 
 def text_of(value: Any) -> str:

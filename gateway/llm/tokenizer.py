@@ -39,7 +39,7 @@ SLICE_CHARACTERS = 64 * 1024
 
 # Conversations resend their history, and most calls of an application begin with the same instructions. A shorter text
 # is counted as fast as it is found.
-SHORTEST_REMEMBERED = 64
+SHORTEST_REMEMBERED = 16
 MOST_REMEMBERED = 50_000
 
 
@@ -50,7 +50,7 @@ class _Counts:
 
     def __init__(self, encoding: Encoding) -> None:
         self._encoding = encoding
-        self._known: dict[tuple[int, int], int] = {}
+        self._known: dict[int, int] = {}
 
     def count(self, texts: Sequence[str]) -> int:
         """The tokens of all of them."""
@@ -59,11 +59,11 @@ class _Counts:
     def _count(self, text: str) -> int:
         if len(text) < SHORTEST_REMEMBERED:
             return len(self._encoding.encode_ordinary(text))
-        key = (hash(text), len(text))
+        key = hash(text)
         count = self._known.get(key)
         if count is None:
             # "Ordinary": a text that looks like a special token is text.
-            count = sum(len(self._encoding.encode_ordinary(part)) for part in _slices(text))
+            count = sum([len(self._encoding.encode_ordinary(part)) for part in _slices(text)])
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
             self._known[key] = count
@@ -88,15 +88,23 @@ class Tokenizer:
         if self._loading is not None:
             await asyncio.wait([self._loading])
 
-    async def count(self, texts: Sequence[str], model: str | None) -> int:
-        """How many tokens these texts are for `model`; of more than `COUNTED_CHARACTERS` an estimate from samples."""
+    def count_at_once(self, texts: Sequence[str], model: str | None) -> int | None:
+        """How many tokens these texts are for `model`; None if that has to be waited for."""
         if not texts:
             return 0
-        await self._ready()
+        if not self.is_loaded or sum(map(len, texts)) > LOOP_CHARACTERS:
+            return None
+        return self._encodings[encoding_name(model)].count(texts)
+
+    async def count(self, texts: Sequence[str], model: str | None) -> int:
+        """The same for any texts; of more than `COUNTED_CHARACTERS` an estimate from samples."""
+        if texts:
+            await self._ready()
+        counted = self.count_at_once(texts, model)
+        if counted is not None:
+            return counted
         encoding = self._encodings[encoding_name(model)]
         characters = sum(map(len, texts))
-        if characters <= LOOP_CHARACTERS:
-            return encoding.count(texts)
         if characters <= COUNTED_CHARACTERS:
             return await asyncio.to_thread(encoding.count, texts)
         samples = list(_samples(texts, characters, SAMPLE_CHARACTERS))
@@ -152,8 +160,10 @@ def encoding_name(model: str | None) -> str:
     return NEWEST if name.startswith("o200k") else "cl100k_base"
 
 
-def _slices(text: str) -> Iterator[str]:
-    return (text[start : start + SLICE_CHARACTERS] for start in range(0, len(text), SLICE_CHARACTERS))
+def _slices(text: str) -> Sequence[str]:
+    if len(text) <= SLICE_CHARACTERS:
+        return (text,)
+    return [text[start : start + SLICE_CHARACTERS] for start in range(0, len(text), SLICE_CHARACTERS)]
 
 
 def _samples(texts: Sequence[str], characters: int, size: int) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.call import Call, Header, Outcome, Reply
@@ -20,7 +19,7 @@ from gateway.llm.tokens import prompt_tokens
 from gateway.llm.usage import Usage
 from gateway.policies.drain import DrainingBody, Drains
 from gateway.policies.limit_answers import Standing, headers_of, refused
-from gateway.policies.limit_rules import Rule, rules_of
+from gateway.policies.limit_rules import Rule, Rules, rules_of
 from gateway.policies.measure import read_whole
 
 if TYPE_CHECKING:
@@ -49,15 +48,16 @@ class Limit:
         self._ledger = ledger
         self._tokenizer = tokenizer
         self._drains = drains
-        self._compiled: dict[str | None, Sequence[Rule]] = {}
+        self._compiled: dict[str | None, Rules] = {}
 
     async def __call__(self, call: Call, next: Next) -> Reply:
         rules = self._rules(call.caller.product)
         if call.method in FREE_METHODS:
-            rules = [rule for rule in rules if rule.kind == "calls"]
-        if not rules:
+            rules = rules.of_calls()
+        if not rules.each:
             return await next(call)
-        held = _Held(self._ledger, self._entry, rules, await self._charges(call, rules))
+        prompt = await self._prompt(call) if rules.need_prompt else 0
+        held = _Held(self._ledger, self._entry, rules, [self._charge(call, rule, prompt) for rule in rules.each])
         await held.reserve()
         call.on_end(held.end)
         try:
@@ -68,26 +68,21 @@ class Limit:
             raise
         return self._finish(call, reply, held)
 
-    def _rules(self, product: Product | None) -> Sequence[Rule]:
+    def _rules(self, product: Product | None) -> Rules:
         name = product.name if product else None
         rules = self._compiled.get(name)
         if rules is None:
             rules = self._compiled[name] = rules_of(self._entry, product)
         return rules
 
-    async def _charges(self, call: Call, rules: Sequence[Rule]) -> Sequence[Charge]:
-        prompt = await self._prompt(call, rules)
-        return [
-            Charge(rule.key(call), rule.meter, rule.limit, self._amount(call, rule, prompt), rule.deny)
-            for rule in rules
-        ]
-
-    async def _prompt(self, call: Call, rules: Sequence[Rule]) -> int:
-        wanted = any(rule.estimates or rule.kind == "budget" for rule in rules)
-        if not wanted or call.protocol is None or call.document is None:
+    async def _prompt(self, call: Call) -> int:
+        if call.protocol is None or call.document is None:
             return 0
         call.estimated_prompt = await prompt_tokens(self._tokenizer, call.protocol, call.document, call.model)
         return call.estimated_prompt
+
+    def _charge(self, call: Call, rule: Rule, prompt: int) -> Charge:
+        return Charge(rule.key(call), rule.meter, rule.limit, self._amount(call, rule, prompt), rule.deny)
 
     def _amount(self, call: Call, rule: Rule, prompt: int) -> int:
         """What to reserve. Not even a call of unknown size passes a limit that is reached, so never 0."""
@@ -112,16 +107,17 @@ class Limit:
         elif not isinstance(reply.body, bytes):
             self._follow(call, reply, reply.body, held)
         own = held.headers(call.usage)
-        names = dict(own)
-        reply.headers = [pair for pair in reply.headers if pair[0] not in names] + own
+        if own:
+            names = dict(own)
+            reply.headers = [pair for pair in reply.headers if pair[0] not in names] + own
         return reply
 
     def _follow(self, call: Call, reply: Reply, body: AsyncIterator[bytes], held: _Held) -> None:
         """A budget that ends while the answer streams ends the answer; a caller who leaves may not end the reading."""
         assert call.reader is not None
-        if any(rule.stops for rule in held.rules):
+        if held.rules.stop:
             call.reader.on_text = _Spending(call, self._entry, self._tokenizer, held).spend
-        if any(rule.drains for rule in held.rules):
+        if held.rules.drain:
             held.draining = DrainingBody(body, call.reader, self._drains, lambda usage: held.drained(call, usage))
             reply.body = held.draining
 
@@ -129,39 +125,40 @@ class Limit:
 class _Held:
     """What one call has reserved."""
 
-    def __init__(self, ledger: Ledger, entry: ApiEntry, rules: Sequence[Rule], charges: Sequence[Charge]) -> None:
+    __slots__ = ("_charges", "_entry", "_ledger", "_reservation", "draining", "rules")
+
+    def __init__(self, ledger: Ledger, entry: ApiEntry, rules: Rules, charges: Sequence[Charge]) -> None:
         self.rules = rules
         self.draining: DrainingBody | None = None
         self._ledger = ledger
         self._entry = entry
         self._charges = charges
-        self._has_budget = any(rule.kind == "budget" for rule in rules)
-        self._reservation = Reservation(())
+        self._reservation: Reservation | None = None
 
     async def reserve(self) -> None:
         """Raises PolicyError if a limit is reached, UnavailableError if it cannot be known."""
         try:
-            self._reservation = await self._ledger.reserve(self._charges)
+            self._reservation = self._ledger.take(self._charges) or await self._ledger.reserve(self._charges)
         except LimitReached as reached:
-            error = refused(self._rule_of(reached.charge), reached)
+            error = refused(self.rules.each[self._charges.index(reached.charge)], reached)
             error.headers = {**_texts(self.headers(None)), **error.headers}
             raise error from None
         except LedgerUnavailable:
             raise UnavailableError("ledger_unavailable", headers={"retry-after": "5"}) from None
 
-    def _rule_of(self, charge: Charge) -> Rule:
-        return next(rule for rule, own in zip(self.rules, self._charges, strict=True) if own is charge)
-
     def extend(self, amount: int) -> bool:
         """Reserve more of the budgets; false if one of them has no more."""
-        return self._reservation.extend("usd", amount)
+        return self._reservation is not None and self._reservation.extend("usd", amount)
 
     def settle(self, call: Call, usage: Usage | None) -> None:
         """Charge what was used, instead of what was reserved. Only the first time counts."""
+        reservation, self._reservation = self._reservation, None
+        if reservation is None:
+            return
         actual = {"tokens": usage.total if usage else 0}
-        if self._has_budget:
+        if self.rules.have_budget:
             actual["usd"] = (cost(self._entry.prices, shown_model(call), usage) or 0) if usage else 0
-        self._reservation.settle(actual)
+        reservation.settle(actual)
 
     def end(self, call: Call, outcome: Outcome) -> None:
         """The call is over, and Measure knows what it used, unless its answer is still read for nobody."""
@@ -174,14 +171,11 @@ class _Held:
 
     def headers(self, usage: Usage | None) -> list[Header]:
         """What is left now of every limit."""
-        standings = [
-            Standing(rule, self._ledger.left(charge), partial(self._ledger.empty_in, charge))
-            for rule, charge in zip(self.rules, self._charges, strict=True)
-            if rule.is_told
-        ]
-        found = headers_of(standings)
-        names = {name for rule in self.rules for name in rule.consumed_headers}
-        return [*found, *((name, b"%d" % (usage.total if usage else 0)) for name in names)] if names else found
+        rules, charges, ledger = self.rules, self._charges, self._ledger
+        found = headers_of([Standing(rules.each[place], *ledger.standing(charges[place])) for place in rules.told])
+        for name in rules.consumed_headers:
+            found.append((name, b"%d" % (usage.total if usage else 0)))
+        return found
 
 
 class _Spending:

@@ -6,8 +6,8 @@ The messages are API Management's, and `x-ratelimit-*` are the headers of OpenAI
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from gateway.call import Header
 from gateway.errors import GatewayError, PolicyError
@@ -17,13 +17,12 @@ from gateway.policies.limit_rules import Kind, Rule
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a rule stands: what is left of its limit, and how to learn the seconds until all of it is."""
+class Standing(NamedTuple):
+    """How a rule stands: what is left of its limit, and in how many seconds all of it will be."""
 
     rule: Rule
     left: int
-    resets_in: Callable[[], float]
+    resets_in: float
 
 
 def refused(rule: Rule, reached: LimitReached) -> GatewayError:
@@ -67,34 +66,32 @@ def duration(seconds: int) -> str:
 def headers_of(standings: Sequence[Standing]) -> list[Header]:
     """What is left: OpenAI's headers for the limit that is nearest, and those that the policies name."""
     found: list[Header] = []
-    for kinds in (TOKENS, CALLS):
-        nearest = _nearest(standings, kinds)
-        if nearest is not None:
-            limit, remaining, reset = OPENAI_NAMES[kinds]
-            found.append((limit, b"%d" % nearest.rule.limit))
-            found.append((remaining, b"%d" % nearest.left))
-            found.append((reset, _span(nearest.resets_in())))
-    for standing in standings:
-        found += [(name, b"%d" % standing.left) for name in standing.rule.remaining_headers]
+    for kinds, (limit, remaining, reset) in OPENAI_NAMES:
+        told = [standing for standing in standings if standing.rule.kind in kinds]
+        if told:
+            rule, left, resets_in = told[0] if len(told) == 1 else min(told, key=_nearness)
+            found += ((limit, b"%d" % rule.limit), (remaining, b"%d" % left), (reset, _span(resets_in)))
+    for rule, left, _ in standings:
+        for name in rule.remaining_headers:
+            found.append((name, b"%d" % left))
     return found
 
 
-# A limit a minute is told rather than a quota.
-TOKENS: tuple[Kind, ...] = ("tokens", "quota")
-CALLS: tuple[Kind, ...] = ("calls",)
-OPENAI_NAMES = {
-    TOKENS: (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"),
-    CALLS: (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"),
-}
+OPENAI_NAMES: tuple[tuple[tuple[Kind, ...], tuple[bytes, bytes, bytes]], ...] = (
+    (
+        ("tokens", "quota"),
+        (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"),
+    ),
+    (
+        ("calls",),
+        (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"),
+    ),
+)
 
 
-def _nearest(standings: Sequence[Standing], kinds: Sequence[Kind]) -> Standing | None:
-    """Of the first of these kinds that there is, the one with the least left."""
-    for kind in kinds:
-        of_kind = [standing for standing in standings if standing.rule.kind == kind]
-        if of_kind:
-            return of_kind[0] if len(of_kind) == 1 else min(of_kind, key=lambda standing: standing.left)
-    return None
+def _nearness(standing: Standing) -> tuple[bool, int]:
+    """A limit a minute is told rather than a quota; of several the one with the least left."""
+    return standing.rule.kind == "quota", standing.left
 
 
 def _span(seconds: float) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
@@ -42,7 +42,26 @@ class Rule:
     is_told: bool = True
 
 
-def rules_of(entry: ApiEntry, product: Product | None) -> Sequence[Rule]:
+class Rules:
+    """All rules for one kind of call, and what they come to."""
+
+    __slots__ = ("consumed_headers", "drain", "each", "have_budget", "need_prompt", "stop", "told")
+
+    def __init__(self, each: Iterable[Rule]) -> None:
+        self.each = tuple(each)
+        self.told = tuple(place for place, rule in enumerate(self.each) if rule.is_told)
+        self.need_prompt = any(rule.estimates or rule.kind == "budget" for rule in self.each)
+        self.have_budget = any(rule.kind == "budget" for rule in self.each)
+        self.stop = any(rule.stops for rule in self.each)
+        self.drain = any(rule.drains for rule in self.each)
+        self.consumed_headers = tuple(dict.fromkeys(name for rule in self.each for name in rule.consumed_headers))
+
+    def of_calls(self) -> Rules:
+        """Those that count calls, whatever these cost."""
+        return Rules(rule for rule in self.each if rule.kind == "calls")
+
+
+def rules_of(entry: ApiEntry, product: Product | None) -> Rules:
     """The rules for calls to an API in a product's context, or in none."""
     found: dict[tuple[tuple[KeyPart, ...], Meter], Rule] = {}
     for rule in _written(entry, product):
@@ -50,7 +69,7 @@ def rules_of(entry: ApiEntry, product: Product | None) -> Sequence[Rule]:
         place = (parse_counter_key(rule.written_key), rule.meter)
         found[place] = _both(found[place], rule) if place in found else rule
     has_tokens = any(rule.kind == "tokens" for rule in found.values())
-    return tuple(replace(rule, is_told=_is_told(rule, has_tokens)) for rule in found.values())
+    return Rules(replace(rule, is_told=_is_told(rule, has_tokens)) for rule in found.values())
 
 
 def _is_told(rule: Rule, has_tokens: bool) -> bool:

@@ -112,13 +112,16 @@ async def read_whole(call: Call, reply: Reply) -> Reply:
 
     Event streams and longer answers go on as they come. Raises what reading the answer raises, and has closed it then.
     """
-    if call.reader is None or reply.is_event_stream or not is_json(reply.headers):
+    if call.reader is None:
         return reply
     if not isinstance(reply.body, bytes):
+        if reply.is_event_stream or not is_json(reply.headers):
+            return reply
         reply.body = await _read(reply.body)
     if isinstance(reply.body, bytes):
-        call.reader.of_pieces(reply.headers).take_whole(reply.body)
-        call.usage = call.reader.usage
+        reader = call.reader.of_pieces(reply.headers)
+        reader.take_whole(reply.body)
+        call.usage = reader.usage
     return reply
 
 

@@ -90,11 +90,14 @@ class Aggregates:
 
     def record(self, instrument: Instrument, attributes: Attributes, value: float) -> None:
         """Count or see one value."""
+        self.point(instrument, attributes).take(value)
+
+    def point(self, instrument: Instrument, attributes: Attributes) -> Point:
+        """Where values with these attributes belong, for as long as nothing else has taken the interval over."""
         try:
-            point = self.points[instrument][attributes]
+            return self.points[instrument][attributes]
         except KeyError:
-            point = self._begin(instrument, attributes)
-        point.take(value)
+            return self._begin(instrument, attributes)
 
     def add(self, other: Aggregates) -> None:
         """Take in a later interval."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import unquote
 
 from gateway.call import Call
@@ -35,20 +34,22 @@ class Place:
 class TokenMeter:
     """The namespace and the dimensions of the token metrics of one API and product."""
 
-    __slots__ = ("_values", "namespace")
+    __slots__ = ("_names", "_values", "namespace")
 
     def __init__(self, namespace: str, values: Iterable[tuple[str, Value]]) -> None:
         self.namespace = namespace
-        self._values = tuple(values)
+        dimensions = tuple(values)
+        self._names = [name for name, _ in dimensions]
+        self._values = [value for _, value in dimensions]
 
-    def attributes(self, call: Call) -> Attributes:
-        """The dimensions of this call, without those that have no value."""
-        found = []
-        for name, value in self._values:
-            text = value(call)
-            if text and (text := attribute_text(text)):
-                found.append((name, text))
-        return tuple(found)
+    def values(self, call: Call) -> tuple[str, ...]:
+        """What this call has in each dimension, as it came but for its length; empty where it has nothing."""
+        return tuple([(value(call) or "")[:SEARCHED_CHARACTERS] for value in self._values])
+
+    def attributes(self, values: Iterable[str]) -> Attributes:
+        """The dimensions that have a value which may be shown."""
+        shown = ((name, attribute_text(value)) for name, value in zip(self._names, values, strict=True))
+        return tuple((name, text) for name, text in shown if text)
 
 
 def token_meter(entry: ApiEntry, product: Product | None, place: Place) -> TokenMeter | None:
@@ -64,11 +65,7 @@ def token_meter(entry: ApiEntry, product: Product | None, place: Place) -> Token
 
 def attribute_text(text: str) -> str:
     """At most 200 characters that any encoding takes; empty if there is a key among them."""
-    return _attribute_text(text[:SEARCHED_CHARACTERS])
-
-
-@lru_cache(maxsize=2_048)
-def _attribute_text(text: str) -> str:
+    text = text[:SEARCHED_CHARACTERS]
     if (PREFIX in text or "%" in text) and holds_key(unquote(text)):
         return ""
     # Half a surrogate would make the whole batch impossible to encode.

@@ -11,7 +11,7 @@ from gateway.catalog.models import Product
 from gateway.catalog.snapshot import ApiEntry
 from gateway.errors import CODES
 from gateway.settings import Settings
-from gateway.telemetry.aggregates import Aggregates, Attributes, Instrument
+from gateway.telemetry.aggregates import MAXIMUM_ATTRIBUTE_SETS, Aggregates, Attributes, Instrument, Point
 from gateway.telemetry.conventions import operation_and_model, provider_name
 from gateway.telemetry.delivery import Delivery, Outlet
 from gateway.telemetry.dimensions import Place, TokenMeter, attribute_text, token_meter
@@ -48,12 +48,31 @@ class _Compiled:
         return known[1]
 
 
+# Operation, provider, model, error, and whether there is usage: calls of which these are the same have the same
+# attributes by OpenTelemetry's conventions.
+_Kind = tuple[str, str | None, str | None, str | None, bool]
+
+
+class _Interval:
+    """What is recorded until the next export, and for calls of one kind, of which there are many, the points of theirs.
+
+    `tokens` has those of `tokenMetrics`, `calls` those of the conventions: of duration, input and output.
+    """
+
+    __slots__ = ("aggregates", "calls", "tokens")
+
+    def __init__(self) -> None:
+        self.aggregates = Aggregates()
+        self.tokens: dict[tuple[TokenMeter, tuple[str, ...]], tuple[Point, ...]] = {}
+        self.calls: dict[_Kind, tuple[Point, ...]] = {}
+
+
 class TelemetryRecorder:
     """Counts and times calls, and has the figures exported. All in the event loop, but for the exporting."""
 
     def __init__(self, settings: Settings) -> None:
         self._place = Place(settings.site_name, settings.region)
-        self._aggregates = Aggregates()
+        self._interval = _Interval()
         self._compiled: dict[str, _Compiled] = {}
         self._namespaces: dict[str, tuple[Instrument, ...]] = {}
         self._delivery = Delivery(partial(_open_outlets, settings), self._take, settings.metric_export_interval / 1000)
@@ -68,43 +87,65 @@ class TelemetryRecorder:
 
     def record(self, call: Call, outcome: Outcome) -> None:
         """An end-of-call callback; `call.usage` must be known by now."""
-        aggregates = self._aggregates
         code = outcome.code
         if code is not None and code in CODES and CODES[code].fault == "policy":
-            aggregates.record(REFUSALS, (("error.type", code),), 1)
+            self._interval.aggregates.record(REFUSALS, (("error.type", code),), 1)
         if call.entry is None:
             return
         compiled = self._compile(call.entry)
         meter = compiled.meter(call.caller.product)
         if meter is not None and call.usage is not None:
-            attributes = meter.attributes(call)
-            for instrument, figure in zip(self._counters(meter.namespace), token_figures(call.usage), strict=True):
-                aggregates.record(instrument, attributes, figure)
+            for point, figure in zip(self._token_points(meter, call), token_figures(call.usage), strict=True):
+                point.take(figure)
         self._record_conventions(call, outcome, compiled.provider)
 
     def ledger_unavailable(self) -> None:
         """A limit could not be checked, because storage did not answer."""
-        self._aggregates.record(LEDGER_UNAVAILABLE, (), 1)
+        self._interval.aggregates.record(LEDGER_UNAVAILABLE, (), 1)
 
     def _record_conventions(self, call: Call, outcome: Outcome, provider: str | None) -> None:
         found = operation_and_model(call)
         if found is None:
             return
         operation, model = found
-        aggregates = self._aggregates
-        attributes = _attributes(operation, provider, model)
+        usage = call.usage
         failed = outcome.code or (str(outcome.status) if outcome.status >= 400 else None)
-        aggregates.record(
-            REQUEST_DURATION,
-            (*attributes, ("error.type", failed)) if failed else attributes,
-            time.perf_counter() - call.started,
-        )
+        points = self._call_points((operation, provider, model, failed, usage is not None))
+        points[0].take(time.perf_counter() - call.started)
+        if usage is not None:
+            for point, figure in zip(points[1:], (usage.prompt, usage.completion), strict=False):
+                point.take(figure)
         if outcome.streamed and call.first_byte_seconds is not None and outcome.status < 400:
-            aggregates.record(TIME_TO_FIRST_TOKEN, attributes, call.first_byte_seconds)
-        if call.usage is not None:
-            aggregates.record(TOKEN_USAGE, (*attributes, INPUT), call.usage.prompt)
-            if operation != "embeddings":
-                aggregates.record(TOKEN_USAGE, (*attributes, OUTPUT), call.usage.completion)
+            attributes = _attributes(operation, provider, model)
+            self._interval.aggregates.record(TIME_TO_FIRST_TOKEN, attributes, call.first_byte_seconds)
+
+    def _token_points(self, meter: TokenMeter, call: Call) -> tuple[Point, ...]:
+        known, key = self._interval.tokens, (meter, meter.values(call))
+        points = known.get(key)
+        if points is None:
+            attributes = meter.attributes(key[1])
+            instruments = self._counters(meter.namespace)
+            points = tuple(self._interval.aggregates.point(instrument, attributes) for instrument in instruments)
+            if len(known) < MAXIMUM_ATTRIBUTE_SETS:
+                known[key] = points
+        return points
+
+    def _call_points(self, kind: _Kind) -> tuple[Point, ...]:
+        """Duration, and where there is usage input and output; embeddings have no output."""
+        known = self._interval.calls
+        points = known.get(kind)
+        if points is None:
+            operation, provider, model, failed, has_usage = kind
+            attributes = _attributes(operation, provider, model)
+            wanted = [(REQUEST_DURATION, (*attributes, ("error.type", failed)) if failed else attributes)]
+            if has_usage:
+                wanted.append((TOKEN_USAGE, (*attributes, INPUT)))
+                if operation != "embeddings":
+                    wanted.append((TOKEN_USAGE, (*attributes, OUTPUT)))
+            points = tuple(self._interval.aggregates.point(*each) for each in wanted)
+            if len(known) < MAXIMUM_ATTRIBUTE_SETS:
+                known[kind] = points
+        return points
 
     def _compile(self, entry: ApiEntry) -> _Compiled:
         # By name, so that what was compiled for an older catalog does not pile up.
@@ -120,8 +161,8 @@ class TelemetryRecorder:
         return known
 
     def _take(self) -> Aggregates:
-        taken, self._aggregates = self._aggregates, Aggregates()
-        return taken
+        taken, self._interval = self._interval, _Interval()
+        return taken.aggregates
 
 
 def build_telemetry(settings: Settings) -> TelemetryRecorder | None:

@@ -24,7 +24,7 @@ def rules(product_fields: dict[str, Any] | None, gateway_fields: dict[str, Any],
     gateway = from_json({"kind": "Gateway", **gateway_fields})
     assert isinstance(gateway, Gateway)
     limited = replace(entry(more=api), gateway=gateway)
-    return list(rules_of(limited, None if product_fields is None else product(**product_fields)))
+    return list(rules_of(limited, None if product_fields is None else product(**product_fields)).each)
 
 
 def test_all_of_them_apply() -> None:

@@ -49,7 +49,7 @@ def test_sources(written: str, expected: dict[str, str]) -> None:
     meter = meter_of(ended)
     assert meter is not None
     assert meter.namespace == "llm"
-    assert dict(meter.attributes(ended.call)) == expected
+    assert dict(meter.attributes(meter.values(ended.call))) == expected
 
 
 MANY = ", ".join(f"D{number}: d" for number in range(10))
@@ -81,7 +81,7 @@ def test_settings_together(written: tuple[str, str, str], namespace: str, expect
     ended = finished(catalog(api, product, gateway))
     meter = meter_of(ended)
     assert meter is not None
-    assert (meter.namespace, dict(meter.attributes(ended.call))) == (namespace, expected)
+    assert (meter.namespace, dict(meter.attributes(meter.values(ended.call)))) == (namespace, expected)
 
 
 def test_without_token_metrics() -> None:
