@@ -95,8 +95,7 @@ class Account:
             self._cut_off_with_all()
             return self._take_cut_off(charges)
         reached = next((found for charge in charges if (found := self._reached(charge))), None)
-        if reached is not None:
-            self._look_again()
+        if reached is not None and (reached.retry_after is None or not self._is_to_look_again()):
             raise reached
         for charge in charges:
             self._pot(charge).demand += charge.amount
@@ -127,9 +126,8 @@ class Account:
             return None
         return self.balance.reached(charge, self._pot(charge).available(self._clock.now()))
 
-    def _look_again(self) -> None:
-        if self._clock.now() - self.exchange.looked_at >= RECHECK_SECONDS:
-            self._begin(must_read=True)
+    def _is_to_look_again(self) -> bool:
+        return self._clock.now() - self.exchange.looked_at >= RECHECK_SECONDS
 
     def _take_cut_off(self, charges: Sequence[Charge]) -> list[Holding]:
         """From the whole limit, less what is known here to be spent. Storage is told when it is back."""
@@ -187,7 +185,8 @@ class Account:
         """Charge more if there is room in the limit, and say where it counts; otherwise nothing is charged: None."""
         left, _ = self.standing(holding.charge)
         if amount > left:
-            self._look_again()
+            if self._is_to_look_again():
+                self._begin(must_read=True)
             return None
         return self.debit(holding, amount)
 

@@ -164,5 +164,5 @@ def refusal(record: Record, charge: Charge, moment: Moment, surplus: int) -> Lim
     count = record.counts.get(charge.meter)
     slots = count.slots if count else {}
     wait = charge.meter.window.frees(slots, moment.latest_past, surplus) + moment.uncertainty - moment.now
-    # By then the time may be known less well.
-    return LimitReached(charge, max(0.0, wait + min(DRIFT * wait, MOST_DRIFT_SECONDS)))
+    # By then the time may be known less well: so much since it was last told, as long before as after at most.
+    return LimitReached(charge, max(0.0, wait + min(2 * DRIFT * wait, MOST_DRIFT_SECONDS)))
