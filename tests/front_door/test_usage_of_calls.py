@@ -12,6 +12,7 @@ from openai import APIError, OpenAI
 from gateway.llm.tokenizer import Tokenizer
 from tests.backends.raw_server import Peer, RawServer
 from tests.front_door.system import System, wait_until
+from tests.front_door.test_limits_and_storage import quota_used
 
 HELLO: list[Any] = [{"role": "user", "content": "Say hello to the whole world"}]
 # By OpenAI's recipe: 3 a message, 1 for its role, its text, and 3 for the answer's beginning.
@@ -175,8 +176,10 @@ def absurd(system: System) -> Iterator[OpenAI]:
 
     with RawServer(script) as server:
         url = json.dumps(server.url)
+        quota = "{counterKey: model, tokenQuota: 1000, tokenQuotaPeriod: Yearly, estimatePromptTokens: true}"
         system.apply(
-            f"{{kind: Api, name: absurd, path: absurd, type: openai, backend: {{url: {url}}}, products: [starter]}}"
+            f"{{kind: Api, name: absurd, path: absurd, type: openai, backend: {{url: {url}}}, products: [starter], "
+            f"tokenLimit: {quota}}}"
         )
         key = {"api-key": system.keys["team"]}
         wait_until(lambda: httpx2.get(f"{system.url}/absurd/models", headers=key).status_code == 200)
@@ -186,7 +189,7 @@ def absurd(system: System) -> Iterator[OpenAI]:
 
 @pytest.mark.parametrize("name", ABSURD)
 def test_absurd_figures(system: System, absurd: OpenAI, name: str) -> None:
-    """Are not believed: the tokens are counted here, whole or streamed."""
+    """Are not believed: the tokens are counted here, whole or streamed, and so they are charged."""
     headers = {"x-request-id": f"absurd-whole-{name}"}
     absurd.chat.completions.create(model=name, messages=HELLO, extra_headers=headers)
     assert logged(system, f"absurd-whole-{name}") == (HELLO_TOKENS, 4)
@@ -194,3 +197,4 @@ def test_absurd_figures(system: System, absurd: OpenAI, name: str) -> None:
     chunks = list(absurd.chat.completions.create(model=name, messages=HELLO, stream=True, extra_headers=headers))
     assert [bool(chunk.choices) for chunk in chunks] == [True]
     assert logged(system, f"absurd-streamed-{name}") == (HELLO_TOKENS, 4)
+    wait_until(lambda: quota_used(system, f"model:{name}") == 2 * (HELLO_TOKENS + 4))
