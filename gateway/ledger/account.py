@@ -85,7 +85,12 @@ class Account:
         key = (charge.meter, charge.limit)
         pot = self._pots.get(key)
         if pot is None:
-            pot = self._pots[key] = Pot(charge.meter, charge.limit, self._clock.now())
+            now = self._clock.now()
+            for other in self._pots.values():
+                if other.meter == charge.meter:
+                    # The limit may have been changed: what is leased under the one before is room under this one.
+                    self._give_back(other, now, everything=True)
+            pot = self._pots[key] = Pot(charge.meter, charge.limit, now)
         return pot
 
     async def wait_for(self, charges: Sequence[Charge]) -> list[Holding]:
@@ -207,12 +212,15 @@ class Account:
 
     def _retire(self, now: float, *, idle_too: bool, everything: bool = False) -> bool:
         """What is over by then is to be given back; true if there is any."""
-        found = False
-        for pot in self._pots.values():
-            for slot, amount in pot.clear(now, everything=everything or (idle_too and pot.is_idle(now))):
-                self.balance.returns[pot.meter, slot] += amount
-                found = True
-        return found
+        pots = self._pots.values()
+        given = [self._give_back(pot, now, everything or (idle_too and pot.is_idle(now))) for pot in pots]
+        return any(given)
+
+    def _give_back(self, pot: Pot, now: float, everything: bool) -> bool:
+        left = pot.clear(now, everything=everything)
+        for slot, amount in left:
+            self.balance.returns[pot.meter, slot] += amount
+        return bool(left)
 
     @property
     def holds_something(self) -> bool:

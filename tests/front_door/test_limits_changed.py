@@ -174,5 +174,5 @@ def test_in_mid_stream(changing: Changing, system: System) -> None:
         used += answer.json()["usage"]["total_tokens"]
         return answer.headers["x-ratelimit-remaining-tokens"] == str(4_000 - used)
 
-    # What was leased under the earlier limit is given back first.
+    # The end of a call is settled a moment after its last byte has been sent.
     wait_until(is_charged, 5)

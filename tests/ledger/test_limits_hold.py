@@ -242,6 +242,22 @@ def test_a_changed_limit() -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("limit", [2_100, 2_050, 10**7], ids=["lowered", "lowered too far", "raised"])
+def test_a_limit_that_is_changed_under_load(limit: int) -> None:
+    """What had been leased under the earlier one is room under this one, from its first call on."""
+
+    async def scenario() -> None:
+        store = MemoryStore()
+        instance = Instance(store)
+        for _ in range(20):
+            assert await instance.call(tokens(100, 10**6)) is not None
+            await asyncio.sleep(0.02)
+        assert store.record(KEY).used(MINUTE, now()) > 2_000
+        assert (await instance.call(tokens(100, limit)) is not None) == (limit >= 2_100)
+
+    run(scenario())
+
+
 def test_a_counter_that_is_set_to_0() -> None:
     """An operator empties the record: instances notice within seconds, and give nothing back twice."""
 
