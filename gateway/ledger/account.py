@@ -11,13 +11,15 @@ from typing import Any
 from gateway.errors import StorageUnavailable
 from gateway.ledger.balance import Balance, first_reached
 from gateway.ledger.exchange import Exchange
-from gateway.ledger.meters import Calendar, Charge, Meter
+from gateway.ledger.meters import Charge
 from gateway.ledger.outage import Outage
 from gateway.ledger.plan import Moment, Plan, Planner
-from gateway.ledger.pot import Pieces, Pot
+from gateway.ledger.pot import Pieces
+from gateway.ledger.pots import Pots
 from gateway.ledger.record import Record
 from gateway.ledger.refusals import LedgerUnavailable, LimitReached
-from gateway.ledger.reservation import Holding, Waiter
+from gateway.ledger.reservation import Holding
+from gateway.ledger.waiting import Waiters
 
 log = logging.getLogger("gateway.ledger")
 
@@ -51,8 +53,8 @@ class Account:
         self._spawn = spawn
         self._outage = outage
         self._on_cut_off = on_cut_off
-        self._pots: dict[tuple[Meter, int], Pot] = {}
-        self._waiters: list[Waiter] = []
+        self._pots = Pots(self.balance.returns)
+        self._waiters = Waiters()
         self._task: asyncio.Task[None] | None = None
         self._epoch = 0
         self._leases_ahead = True
@@ -70,7 +72,7 @@ class Account:
         holdings: list[Holding] = []
         renew = False
         for charge in charges:
-            pot = self._pot(charge)
+            pot = self._pots.of(charge, now)
             pieces = pot.take(charge.amount, now)
             if pieces is None:
                 self.put_back(holdings)
@@ -81,21 +83,11 @@ class Account:
             self._begin()
         return holdings
 
-    def _pot(self, charge: Charge) -> Pot:
-        key = (charge.meter, charge.limit)
-        pot = self._pots.get(key)
-        if pot is None:
-            now = self._clock.now()
-            for other in self._pots.values():
-                if other.meter == charge.meter:
-                    # The limit may have been changed: what is leased under the one before is room under this one.
-                    self._give_back(other, now, everything=True)
-            pot = self._pots[key] = Pot(charge.meter, charge.limit, now)
-        return pot
-
     async def wait_for(self, charges: Sequence[Charge]) -> list[Holding]:
         """Everything, after an exchange with storage; raise LimitReached or LedgerUnavailable."""
-        await self._past_the_boundary(charges)
+        uncertain = self.exchange.moment().until_certain(charges)
+        if uncertain:
+            await asyncio.sleep(uncertain)
         if self.is_cut_off or self._outage.is_general:
             self._cut_off_with_all()
             return self._take_cut_off(charges)
@@ -103,9 +95,8 @@ class Account:
         if reached is not None and (reached.retry_after is None or not self._is_to_look_again()):
             raise reached
         for charge in charges:
-            self._pot(charge).demand += charge.amount
-        waiter = Waiter(charges, asyncio.get_running_loop().create_future())
-        self._waiters.append(waiter)
+            self._pots.of(charge, self._clock.now()).demand += charge.amount
+        waiter = self._waiters.add(charges)
         self._begin()
         try:
             return await waiter.answer
@@ -115,21 +106,11 @@ class Account:
                 self.put_back(waiter.answer.result())
             raise
 
-    async def _past_the_boundary(self, charges: Sequence[Charge]) -> None:
-        """Around the end of a calendar window nobody knows for a moment which one it is: that moment is waited out."""
-        moment = self.exchange.moment()
-        for charge in charges:
-            window = charge.meter.window
-            if isinstance(window, Calendar):
-                end = window.end(window.slot(moment.latest_past))
-                if moment.now + moment.uncertainty + moment.shortest >= end:
-                    await asyncio.sleep(end + moment.uncertainty - moment.now)
-                    return
-
     def _reached(self, charge: Charge) -> LimitReached | None:
         if not self.balance.is_known and charge.amount <= charge.limit:
             return None
-        return self.balance.reached(charge, self._pot(charge).available(self._clock.now()))
+        now = self._clock.now()
+        return self.balance.reached(charge, self._pots.of(charge, now).available(now))
 
     def _is_to_look_again(self) -> bool:
         return self._clock.now() - self.exchange.looked_at >= RECHECK_SECONDS
@@ -145,7 +126,8 @@ class Account:
 
     def _borrow(self, charge: Charge) -> Holding:
         slot = self.balance.owe(charge.meter, charge.amount)
-        return Holding(self, self._pot(charge), charge, ((slot, charge.amount),), self._epoch)
+        pot = self._pots.of(charge, self._clock.now())
+        return Holding(self, pot, charge, ((slot, charge.amount),), self._epoch)
 
     def standing(self, charge: Charge) -> tuple[int, float]:
         """What can still be spent of the charge's limit, and in how many seconds all of it can, by what is known here.
@@ -154,7 +136,7 @@ class Account:
         """
         now = self._clock.now()
         used, until = self.balance.standing(charge.meter, now)
-        pot = self._pots.get((charge.meter, charge.limit))
+        pot = self._pots.find(charge)
         left = charge.limit - used + (pot.available(now) if pot else 0)
         return max(0, left), max(0.0, until + self._clock.uncertainty - now)
 
@@ -197,7 +179,7 @@ class Account:
 
     def tick(self, now: float) -> None:
         """Give back what is not used, push what is owed."""
-        self._retire(now, idle_too=True)
+        self._pots.retire(now, idle_too=True)
         if not self.is_cut_off and not self.balance.is_settled and self.exchange.pace.wait(now) == 0:
             self._begin()
 
@@ -210,24 +192,12 @@ class Account:
         """See whether storage is there again, and tell it everything."""
         self._begin(must_read=True)
 
-    def _retire(self, now: float, *, idle_too: bool, everything: bool = False) -> bool:
-        """What is over by then is to be given back; true if there is any."""
-        pots = self._pots.values()
-        given = [self._give_back(pot, now, everything or (idle_too and pot.is_idle(now))) for pot in pots]
-        return any(given)
-
-    def _give_back(self, pot: Pot, now: float, everything: bool) -> bool:
-        left = pot.clear(now, everything=everything)
-        for slot, amount in left:
-            self.balance.returns[pot.meter, slot] += amount
-        return bool(left)
-
     @property
     def holds_something(self) -> bool:
         """True if something is leased, owed or under way: then ticks are needed."""
         if self._task is not None or not self.balance.is_settled:
             return True
-        return any(pot.leases for pot in self._pots.values())
+        return self._pots.hold_something
 
     def is_forgettable(self, now: float) -> bool:
         """True if nothing would be lost with it."""
@@ -238,7 +208,7 @@ class Account:
         self._leases_ahead = False
         if self._task is not None:
             await asyncio.wait([self._task])
-        self._retire(self._clock.now(), idle_too=True, everything=True)
+        self._pots.retire(self._clock.now(), idle_too=True, everything=True)
         if not self.balance.is_settled:
             await asyncio.wait([self._begin()])
 
@@ -283,27 +253,26 @@ class Account:
         if self.exchange.epoch != self._epoch:
             self._start_over()
         moment = self.exchange.moment()
-        self._waiters = [waiter for waiter in self._waiters if not waiter.answer.done()]
-        self._retire(moment.now, idle_too=False)
-        plan = self._plan(moment)
-        if plan.refusals and self._retire(moment.now + moment.shortest, idle_too=False):
+        wanted = self._waiters.wanted()
+        self._pots.retire(moment.now, idle_too=False)
+        plan = self._plan(moment, wanted)
+        if plan.refusals and self._pots.retire(moment.now + moment.shortest, idle_too=False):
             # What is nearly over is of no use to those who wait, but of use as room.
-            plan = self._plan(moment)
+            plan = self._plan(moment, wanted)
         return plan
 
-    def _plan(self, moment: Moment) -> Plan:
+    def _plan(self, moment: Moment, wanted: Sequence[Sequence[Charge]]) -> Plan:
         now = moment.now
         planner = Planner(self.exchange.record or Record(), moment, *self.balance.unpushed())
-        planner.serve([[(self._pot(charge), charge) for charge in waiter.charges] for waiter in self._waiters])
-        planner.grant(pot for pot in self._pots.values() if self._leases_ahead and (pot.demand or not pot.is_idle(now)))
+        planner.serve([[(self._pots.of(charge, now), charge) for charge in charges] for charges in wanted])
+        planner.grant(self._pots.in_use(now) if self._leases_ahead else ())
         return planner.plan
 
     def _start_over(self) -> None:
         """Somebody has set the counter to 0: what was granted before is not in it any more."""
         self._epoch = self.exchange.epoch
         self.balance.returns.clear()
-        for pot in self._pots.values():
-            pot.leases.clear()
+        self._pots.forget_leases()
 
     def _arrived(self, plan: Plan) -> None:
         """A plan was written after all. Nobody knew of its grants, so they are unused."""
@@ -317,17 +286,13 @@ class Account:
         now = self._clock.now()
         for grant in plan.grants:
             grant.pot.add(grant.slot, grant.amount, grant.expires, now)
-        waiters, self._waiters = self._waiters, []
-        for place, waiter in enumerate(waiters):
-            if waiter.answer.done():
-                continue
-            if place in plan.refusals:
-                waiter.answer.set_exception(plan.refusals[place])
-            elif (holdings := self._take(waiter.charges, now)) is not None:
-                waiter.answer.set_result(holdings)
-            else:
-                # It came after the plan was made, or its lease is over already.
-                self._waiters.append(waiter)
+        self._waiters.answer(partial(self._hand_out, plan, now))
+
+    def _hand_out(self, plan: Plan, now: float, place: int, charges: Sequence[Charge]) -> list[Holding] | None:
+        if place in plan.refusals:
+            raise plan.refusals[place]
+        # There may be none: whoever came after the plan was made is not in it, and a lease may be over already.
+        return self._take(charges, now)
 
     def _cut_off(self, reason: str) -> None:
         if not self.is_cut_off:
@@ -343,14 +308,7 @@ class Account:
             self._cut_off("Table Storage fails for every counter")
 
     def _answer_cut_off(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if waiter.answer.done():
-                continue
-            try:
-                waiter.answer.set_result(self._take_cut_off(waiter.charges))
-            except (LimitReached, LedgerUnavailable) as refused:
-                waiter.answer.set_exception(refused)
+        self._waiters.answer(lambda _, charges: self._take_cut_off(charges))
 
     def _reconnected(self) -> None:
         if self.is_cut_off:

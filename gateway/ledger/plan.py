@@ -44,6 +44,16 @@ class Moment:
         """By this moment things have certainly stopped counting that stop counting by it."""
         return self.now - self.uncertainty
 
+    def until_certain(self, charges: Iterable[Charge]) -> float:
+        """Seconds to wait around the end of a calendar window, when nobody knows for a moment which one it is."""
+        for charge in charges:
+            window = charge.meter.window
+            if isinstance(window, Calendar):
+                end = window.end(window.slot(self.latest_past))
+                if self.now + self.uncertainty + self.shortest >= end:
+                    return end + self.uncertainty - self.now
+        return 0.0
+
     def slot_to_spend(self, meter: Meter, seconds: float) -> tuple[int, float]:
         """The slot to count what is spent within `seconds`, and when a lease of it expires."""
         window = meter.window

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,14 +31,6 @@ class Holding:
             taken[slot] += part
         charge = replace(self.charge, amount=self.charge.amount + amount)
         return replace(self, charge=charge, pieces=tuple(taken.items()))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Waiter:
-    """Who waits for charges that the leases at hand have not enough for."""
-
-    charges: Sequence[Charge]
-    answer: asyncio.Future[list[Holding]]
 
 
 class Reservation:
