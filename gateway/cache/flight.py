@@ -57,7 +57,7 @@ class Flight:
         self._wanted = asyncio.Event()
         self._taken = asyncio.Event()
         self._changed = asyncio.Event()
-        self.task = asyncio.get_running_loop().create_task(self._run(fetch))
+        self.task: asyncio.Task[None] | None = asyncio.get_running_loop().create_task(self._run(fetch))
 
     # For the participants.
 
@@ -92,25 +92,23 @@ class Flight:
         """Whether anything has come of a body in pieces."""
         return bool(self._pieces)
 
-    @property
-    def has_participants(self) -> bool:
-        """False when all have left, and when nobody has come yet."""
-        return bool(self._positions)
-
-    def leave(self, number: int) -> None:
-        """One less. The last one ends the call, unless it is over."""
+    def leave(self, number: int) -> asyncio.Task[None] | None:
+        """One less. The last one ends the call, unless it is over; then the task is returned, to be waited for."""
         if self._positions.pop(number, None) is None:
-            return
+            return None
         self._taken.set()
-        if not self._positions:
-            self.stop()
-            self._pieces.clear()
-            # Its traceback holds the frames that it went through, and they hold this.
-            self.error = None
+        if self._positions:
+            return None
+        self.stop()
+        self._pieces.clear()
+        # These two hold the frames that they went through, and so they hold this.
+        self.error = None
+        task, self.task = self.task, None
+        return task
 
     def stop(self) -> None:
         """Give the call up, unless it is over; whoever still takes part hears that the gateway stops."""
-        if not self.is_over:
+        if not self.is_over and self.task is not None:
             self._end(UnavailableError("GatewayStopping"))
             self.task.cancel()
 

@@ -90,27 +90,27 @@ class Participant:
             raise StopAsyncIteration
         while (piece := flight.take(self._number)) is None:
             if flight.is_over:
-                error = flight.error
-                self._leave()
-                if error is None:
-                    raise StopAsyncIteration
-                raise error if self.is_leader else _twin(error)
+                raise self._end(flight)
             flight.want()
             await flight.change()
         return piece
 
+    def _end(self, flight: Flight) -> Exception:
+        error = flight.error
+        self._leave()
+        if error is None:
+            return StopAsyncIteration()
+        return error if self.is_leader else _twin(error)
+
     async def aclose(self) -> None:
         """Take part no more. The last one waits until the backend's answer is closed."""
-        flight = self._flight
-        self._leave()
-        if flight is not None and not flight.has_participants:
-            await asyncio.wait([flight.task])
+        task = self._leave()
+        if task is not None:
+            await asyncio.wait([task])
 
-    def _leave(self) -> None:
-        # Let go of the flight: its task, if cancelled, holds the frames it was in.
+    def _leave(self) -> asyncio.Task[None] | None:
         flight, self._flight = self._flight, None
-        if flight is not None:
-            flight.leave(self._number)
+        return None if flight is None else flight.leave(self._number)
 
     def __del__(self) -> None:
         flight = self._flight
@@ -141,6 +141,7 @@ class Flights:
         """Begin a flight that others with this key may join. `fetch` is called once, in a task of its own."""
         flight = Flight(fetch, tee, partial(self._shut, key), self._largest)
         self._open[key] = flight
+        assert flight.task is not None
         self._flying[flight.task] = flight
         flight.task.add_done_callback(self._flying.pop)
         return Participant(flight)
