@@ -98,6 +98,20 @@ async def test_different_keys_share_nothing(flights: Flights) -> None:
     assert await asyncio.gather(*map(read, participants)) == [b"one", b"other"]
 
 
+async def test_a_flight_begun_beside_another_is_the_one_to_join(flights: Flights, upstream: Upstream) -> None:
+    """Whoever may not join, because it wants a fresh answer, has one that others may share; the older one's end
+    does not end that."""
+    older = await body_of(flights.begin(KEY, Backend(upstream).fetch))
+    fresh = Backend(b"fresh", waits=True)
+    newer = asyncio.create_task(read(flights.begin(KEY, fresh.fetch)))
+    await give_up(older)
+    follower = asyncio.create_task(read(joined(flights)))
+    await settle()
+    fresh.answers.set()
+    assert await asyncio.gather(newer, follower) == [b"fresh", b"fresh"]
+    assert fresh.calls == 1
+
+
 async def test_what_is_over_is_not_joined(flights: Flights, upstream: Upstream) -> None:
     """What the tee has kept is there by then: until it is told of the end, others join."""
     openness: list[bool] = []
@@ -507,6 +521,20 @@ async def test_the_backend_waits_for_who_is_far_behind(small: Flights, upstream:
     assert (upstream.read, kept(small)) == (12, 11)
     await give_up(slower)
     assert await rest_of(slow) == PIECES[1:]
+    assert await quick == PIECES
+
+
+async def test_who_is_far_behind_leaves(small: Flights, upstream: Upstream) -> None:
+    """Nobody waits for it any more."""
+    upstream.send(*PIECES)
+    upstream.end()
+    leader = await body_of(small.begin(KEY, Backend(upstream).fetch))
+    slow = await body_of(joined(small))
+    quick = asyncio.create_task(rest_of(leader))
+    for _ in range(5):
+        await settle()
+    assert upstream.read == 11
+    await give_up(slow)
     assert await quick == PIECES
 
 
