@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
 
-from gateway.cache.flights import Participant
+from gateway.cache.flights import Flights, Participant
 from gateway.call import Header, Reply
 
+KEY = b"key"
 EVENTS: list[Header] = [(b"content-type", b"text/event-stream")]
 
 
@@ -115,7 +117,24 @@ class Collector:
 
 async def read(participant: Participant) -> bytes:
     """A caller that takes all there is."""
-    reply = await participant.reply()
-    if isinstance(reply.body, bytes):
-        return reply.body
-    return b"".join([piece async for piece in reply.body])
+    body = (await participant.reply()).body
+    return body if isinstance(body, bytes) else b"".join(await rest_of(body))
+
+
+def joined(flights: Flights) -> Participant:
+    """A follower."""
+    participant = flights.join(KEY)
+    assert participant is not None
+    return participant
+
+
+async def body_of(participant: Participant) -> AsyncIterator[bytes]:
+    """The pieces of its reply."""
+    body = (await participant.reply()).body
+    assert not isinstance(body, bytes)
+    return body
+
+
+async def rest_of(body: AsyncIterator[bytes]) -> list[bytes]:
+    """The pieces that it has not taken yet."""
+    return [piece async for piece in body]
