@@ -18,6 +18,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.backends.target import Target
@@ -101,6 +102,9 @@ class Embedder:
         if asking is None:
             asking = self._start(key, text, timeout)
         await asyncio.wait([asking], timeout=timeout)
+        if not (is_shared or asking.done()):
+            # It is about to give up: nobody else is to wait for that.
+            self._forget(key, asking)
         answer = _answer_of(asking)
         if isinstance(answer, str):
             raise EmbeddingFailed(answer)
@@ -131,8 +135,12 @@ class Embedder:
             raise EmbeddingFailed("embeddings-unavailable")
         task = asyncio.get_running_loop().create_task(self._ask(self._sdk, key, text, timeout))
         self._asking[key] = task
-        task.add_done_callback(lambda _: self._asking.pop(key))
+        task.add_done_callback(partial(self._forget, key))
         return task
+
+    def _forget(self, key: bytes, task: asyncio.Task[Embedding | str]) -> None:
+        if self._asking.get(key) is task:
+            del self._asking[key]
 
     async def _ask(self, sdk: AsyncOpenAI, key: bytes, text: str, timeout: float) -> Embedding | str:
         from openai import omit

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 ABOUT_THE_TEXT = frozenset({400, 413, 422})
 
 
+# A shorter vector is no more than an error of rounding.
+SHORTEST = 1e-30
+
+
 class Failure(NamedTuple):
     """`detail` is safe to log; `is_outage` says that another text would fare no better."""
 
@@ -34,7 +38,7 @@ def vector_of(answer: Any, dimensions: int | None) -> NDArray[np.float32]:
 
     if len(answer.data) != 1:
         raise Unusable(f"{len(answer.data)} vectors for one text")
-    # In 64 bits: the squares of large 32-bit numbers would be infinite.
+    # In 64 bits, for numbers too large or too small for 32 to be told from infinite ones and from zero.
     vector = np.asarray(answer.data[0].embedding, dtype=np.float64)
     if vector.ndim != 1 or not vector.size:
         raise Unusable("no vector")
@@ -43,7 +47,7 @@ def vector_of(answer: Any, dimensions: int | None) -> NDArray[np.float32]:
     if not np.isfinite(vector).all():
         raise Unusable("numbers that are not finite")
     length = math.hypot(*vector.tolist())
-    if not length or not math.isfinite(length):
+    if length < SHORTEST or not math.isfinite(length):
         raise Unusable(f"a vector of length {length}")
     unit = (vector / length).astype(np.float32)
     unit.flags.writeable = False
