@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from gateway.backends.client import BackendClient
 from gateway.backends.credentials import TokenSource
-from gateway.cache.embedder import Embedder
+from gateway.cache.embedder import Embedder, EmbeddingFailed
 from gateway.catalog.models import BackendSettings
 from gateway.catalog.snapshot import ResolvedBackend
 from tests.backends.raw_server import Peer, RawServer, Script
@@ -21,6 +23,7 @@ from tests.clock import Clock
 
 TEXT = "What is the airspeed of an unladen swallow?"
 SECRET = "sk-of-the-backend"
+PATIENCE = 5.0
 VECTOR = [3.0, 0.0, 4.0]
 UNIT = [0.6, 0.0, 0.8]
 
@@ -101,3 +104,10 @@ async def served(script: Script, dimensions: int | None = 3, **more: Any) -> Asy
 def is_unit(vector: Any) -> bool:
     """Whether it has length one."""
     return math.isclose(math.hypot(*vector.tolist()), 1.0, rel_tol=1e-6)
+
+
+async def reason(embedder: Embedder, text: str = TEXT, timeout: float = PATIENCE) -> str:
+    """Why there is no embedding."""
+    with pytest.raises(EmbeddingFailed) as raised:
+        await embedder.embed(text, timeout)
+    return raised.value.reason
