@@ -1,14 +1,17 @@
 """Whoever leaves ends nothing for the others; whoever leaves last ends everything."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
 from gateway.cache.flights import FlightFailed, Flights
 from gateway.call import close_body
 from gateway.errors import GatewayError
+from tests.backends.raw_server import Peer
 from tests.cache.upstream import KEY, Backend, Collector, Upstream, body_of, joined, read
 from tests.clock import settle
+from tests.policies.test_forward import CHUNKED, call, forwarding
 
 
 async def test_a_leader_who_is_cancelled_before_the_head(flights: Flights) -> None:
@@ -132,3 +135,21 @@ async def test_a_task_that_somebody_else_cancels(flights: Flights, upstream: Ups
     with pytest.raises(GatewayError) as raised:
         await waiting
     assert raised.value.code == "GatewayStopping"
+
+
+async def test_a_real_backend_hears_of_it(flights: Flights) -> None:
+    """Its connection is closed when the last one leaves, and not before."""
+
+    async def script(peer: Peer) -> None:
+        await peer.answer(CHUNKED + b"1\r\na\r\n")
+        await peer.until_closed()
+
+    async with forwarding(script) as (forward, server):
+        leader = await body_of(flights.begin(KEY, partial(forward, call())))
+        follower = await body_of(joined(flights))
+        assert [await anext(leader), await anext(follower)] == [b"a", b"a"]
+        await close_body(leader)
+        assert not server.flag("closed").is_set()
+        await close_body(follower)
+        await server.told("closed")
+        assert len(server.requests) == 1
