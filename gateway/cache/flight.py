@@ -93,7 +93,7 @@ class Flight:
         return bool(self._pieces)
 
     def leave(self, number: int) -> asyncio.Task[None] | None:
-        """One less. The last one ends the call, unless it is over; then the task is returned, to be waited for."""
+        """One less. The last one ends the call, unless it is over, and is given its task, to wait for."""
         if self._positions.pop(number, None) is None:
             return None
         self._taken.set()
