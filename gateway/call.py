@@ -66,6 +66,33 @@ class Outcome:
     cached: bool = False
 
 
+@dataclass(slots=True)
+class CacheNote:
+    """What the cache has done for a call. `status` is what `x-cache` says: HIT, MISS or BYPASS, and more of it.
+
+    `would_be` is what it would have been, had the policy not been to look only. `age` is in seconds.
+    """
+
+    status: str
+    id: str | None = None
+    distance: float | None = None
+    age: int | None = None
+    would_be: str | None = None
+    embedding_tokens: int = 0
+    embedding_seconds: float | None = None
+
+    def headers(self) -> list[Header]:
+        """For the caller."""
+        headers = [(b"x-cache", self.status.encode())]
+        if self.id is not None:
+            headers.append((b"x-cache-id", self.id.encode()))
+        if self.distance is not None:
+            headers.append((b"x-cache-distance", b"%.4f" % self.distance))
+        if self.age is not None:
+            headers.append((b"age", b"%d" % self.age))
+        return headers
+
+
 def first_value(headers: Iterable[Header], name: bytes) -> bytes | None:
     """The first value of a header, or None. Names are lower case, as ASGI has them."""
     for key, value in headers:
@@ -111,6 +138,8 @@ class Call:
     # At the end of the call: what the backend reported, or else what was counted here; None if nothing was used.
     usage: Usage | None = None
     usage_counted: bool = False
+    # None where no cache applies.
+    cache: CacheNote | None = None
     # In billionths of a US dollar.
     cost: int | None = None
     # From `started` to the first byte of the backend's answer on its way to the caller.

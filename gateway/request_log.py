@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from gateway.call import Call, Outcome
+from gateway.call import CacheNote, Call, Outcome
 from gateway.llm.model_names import shown_model
 from gateway.llm.usage import Usage
 
@@ -45,7 +45,8 @@ def _line(call: Call, outcome: Outcome) -> str:
         f',"bytesReceived":{call.body.received_bytes}'
         f',"bytesSent":{outcome.bytes_sent}'
         f',"stream":{"true" if outcome.streamed else "false"}'
-        f',"aborted":{"true" if outcome.aborted else "false"}}}'
+        f',"aborted":{"true" if outcome.aborted else "false"}'
+        f"{_cache(call.cache)}}}"
     )
 
 
@@ -56,6 +57,18 @@ def _tokens(usage: Usage | None) -> str:
     return (
         f',"promptTokens":{usage.prompt},"completionTokens":{usage.completion}'
         f',"cachedTokens":{usage.cached},"reasoningTokens":{usage.reasoning}'
+    )
+
+
+def _cache(note: CacheNote | None) -> str:
+    """Nothing where no cache applies."""
+    if note is None:
+        return ""
+    took = "null" if note.embedding_seconds is None else f"{note.embedding_seconds * 1000:.2f}"
+    return (
+        f',"cache":{_text(note.status)},"cacheWouldBe":{_text(note.would_be)},"cacheId":{_text(note.id)}'
+        f',"cacheDistance":{"null" if note.distance is None else f"{note.distance:.4f}"}'
+        f',"embeddingTokens":{note.embedding_tokens},"embeddingMilliseconds":{took}'
     )
 
 

@@ -44,8 +44,16 @@ async def prompt_tokens(
 ) -> int:
     """The tokens of a prompt. Exact where the maker publishes how it counts, an estimate elsewhere; never an error."""
     parts = PROMPTS[protocol](document, model)
+    return parts.tokens + await tokenizer.count(parts.texts, model)
+
+
+def prompt_tokens_at_once(
+    tokenizer: Tokenizer, protocol: Protocol, document: Mapping[str, Any], model: str | None
+) -> int | None:
+    """The same without waiting, as most prompts can be counted; None for a long one."""
+    parts = PROMPTS[protocol](document, model)
     counted = tokenizer.count_at_once(parts.texts, model)
-    return parts.tokens + (await tokenizer.count(parts.texts, model) if counted is None else counted)
+    return None if counted is None else parts.tokens + counted
 
 
 def prompt_tokens_now(tokenizer: Tokenizer, protocol: Protocol, document: Mapping[str, Any], model: str | None) -> int:

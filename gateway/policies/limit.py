@@ -15,10 +15,10 @@ from gateway.llm.completion_limit import most_completion_tokens
 from gateway.llm.model_names import shown_model
 from gateway.llm.prices import cost
 from gateway.llm.tokenizer import Tokenizer
-from gateway.llm.tokens import prompt_tokens
+from gateway.llm.tokens import prompt_tokens, prompt_tokens_at_once
 from gateway.llm.usage import Usage
 from gateway.policies.drain import DrainingBody, Drains
-from gateway.policies.limit_answers import Standing, headers_of, refused
+from gateway.policies.limit_answers import headers_of, refused
 from gateway.policies.limit_rules import Rule, Rules, rules_of
 from gateway.policies.measure import read_whole
 
@@ -56,7 +56,11 @@ class Limit:
             rules = rules.of_calls()
         if not rules.each:
             return await next(call)
-        prompt = await self._prompt(call) if rules.need_prompt else 0
+        if rules.need_prompt and call.protocol is not None and call.document is not None:
+            asked = (self._tokenizer, call.protocol, call.document, call.model)
+            counted = prompt_tokens_at_once(*asked)
+            call.estimated_prompt = await prompt_tokens(*asked) if counted is None else counted
+        prompt = call.estimated_prompt or 0
         held = _Held(self._ledger, self._entry, rules, [self._charge(call, rule, prompt) for rule in rules.each])
         await held.reserve()
         call.on_end(held.end)
@@ -74,12 +78,6 @@ class Limit:
         if rules is None:
             rules = self._compiled[name] = rules_of(self._entry, product)
         return rules
-
-    async def _prompt(self, call: Call) -> int:
-        if call.protocol is None or call.document is None:
-            return 0
-        call.estimated_prompt = await prompt_tokens(self._tokenizer, call.protocol, call.document, call.model)
-        return call.estimated_prompt
 
     def _charge(self, call: Call, rule: Rule, prompt: int) -> Charge:
         return Charge(rule.key(call), rule.meter, rule.limit, self._amount(call, rule, prompt), rule.deny)
@@ -172,7 +170,7 @@ class _Held:
     def headers(self, usage: Usage | None) -> list[Header]:
         """What is left now of every limit."""
         rules, charges, ledger = self.rules, self._charges, self._ledger
-        found = headers_of([Standing(rules.each[place], *ledger.standing(charges[place])) for place in rules.told])
+        found = headers_of([(rules.each[place], *ledger.standing(charges[place])) for place in rules.told])
         for name in rules.consumed_headers:
             found.append((name, b"%d" % (usage.total if usage else 0)))
         return found

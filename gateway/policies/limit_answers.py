@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import lru_cache
 
 from gateway.call import Header
 from gateway.errors import GatewayError, PolicyError
@@ -17,12 +17,9 @@ from gateway.policies.limit_rules import Kind, Rule
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
 
 
-class Standing(NamedTuple):
-    """How a rule stands: what is left of its limit, and in how many seconds all of it will be."""
-
-    rule: Rule
-    left: int
-    resets_in: float
+# How a rule stands: what is left of its limit, and in how many seconds all of it will be. One is made at every call, so
+# it is a plain tuple.
+Standing = tuple[Rule, int, float]
 
 
 def refused(rule: Rule, reached: LimitReached) -> GatewayError:
@@ -66,32 +63,27 @@ def duration(seconds: int) -> str:
 def headers_of(standings: Sequence[Standing]) -> list[Header]:
     """What is left: OpenAI's headers for the limit that is nearest, and those that the policies name."""
     found: list[Header] = []
-    for kinds, (limit, remaining, reset) in OPENAI_NAMES:
-        told = [standing for standing in standings if standing.rule.kind in kinds]
-        if told:
-            rule, left, resets_in = told[0] if len(told) == 1 else min(told, key=_nearness)
-            found += ((limit, b"%d" % rule.limit), (remaining, b"%d" % left), (reset, _span(resets_in)))
-    for rule, left, _ in standings:
-        for name in rule.remaining_headers:
-            found.append((name, b"%d" % left))
+    nearest: dict[tuple[bytes, bytes, bytes], Standing] = {}
+    for standing in standings:
+        rule, left, _ = standing
+        names = CALLS if rule.kind == "calls" else TOKENS
+        other = nearest.get(names)
+        if other is None or _nearness(standing) < _nearness(other):
+            nearest[names] = standing
+        found += [(name, b"%d" % left) for name in rule.remaining_headers]
+    for (limit, remaining, reset), (rule, left, resets_in) in nearest.items():
+        found += ((limit, b"%d" % rule.limit), (remaining, b"%d" % left), (reset, _span(resets_in)))
     return found
 
 
-OPENAI_NAMES: tuple[tuple[tuple[Kind, ...], tuple[bytes, bytes, bytes]], ...] = (
-    (
-        ("tokens", "quota"),
-        (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens"),
-    ),
-    (
-        ("calls",),
-        (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests"),
-    ),
-)
+TOKENS = (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens")
+CALLS = (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests")
 
 
 def _nearness(standing: Standing) -> tuple[bool, int]:
     """A limit a minute is told rather than a quota; of several the one with the least left."""
-    return standing.rule.kind == "quota", standing.left
+    rule, left, _ = standing
+    return rule.kind == "quota", left
 
 
 def _span(seconds: float) -> bytes:
@@ -100,6 +92,11 @@ def _span(seconds: float) -> bytes:
         return b"%dms" % math.ceil(seconds * 1000)
     if seconds < MINUTE:
         return b"%gs" % (math.ceil(seconds * 1000) / 1000)
-    minutes, rest = divmod(math.ceil(seconds), MINUTE)
+    return _long_span(math.ceil(seconds))
+
+
+@lru_cache(maxsize=1_024)
+def _long_span(seconds: int) -> bytes:
+    minutes, rest = divmod(seconds, MINUTE)
     hours, minutes = divmod(minutes, 60)
     return b"%dh%dm%ds" % (hours, minutes, rest) if hours else b"%dm%ds" % (minutes, rest)

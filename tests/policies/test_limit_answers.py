@@ -4,7 +4,7 @@ import pytest
 
 from gateway.ledger.meters import Calendar, Charge, Meter, Sliding
 from gateway.ledger.refusals import LimitReached
-from gateway.policies.limit_answers import Standing, duration, headers_of, refused
+from gateway.policies.limit_answers import duration, headers_of, refused
 from gateway.policies.limit_rules import Kind, Rule
 
 DURATIONS = {
@@ -68,17 +68,17 @@ SPANS = {0.0: "0ms", 0.1201: "121ms", 7.5: "7.5s", 59.9: "59.9s", 60.0: "1m0s", 
 @pytest.mark.parametrize(("seconds", "expected"), SPANS.items(), ids=SPANS.values())
 def test_spans(seconds: float, expected: str) -> None:
     """As OpenAI's API writes them."""
-    headers = dict(headers_of([Standing(rule("tokens"), 5, seconds)]))
+    headers = dict(headers_of([(rule("tokens"), 5, seconds)]))
     assert headers[b"x-ratelimit-reset-tokens"].decode() == expected
 
 
 def test_the_nearest_limit_is_told() -> None:
     """Of several the one with the least left; the limit a minute goes before a quota; each named header has its own."""
     standings = [
-        Standing(rule("quota", 1000, remaining_headers=(b"x-quota",)), 2, 9.0),
-        Standing(rule("tokens", 500, remaining_headers=(b"x-left",)), 40, 9.0),
-        Standing(rule("tokens", 300), 30, 9.0),
-        Standing(rule("calls", 7), 6, 9.0),
+        (rule("quota", 1000, remaining_headers=(b"x-quota",)), 2, 9.0),
+        (rule("tokens", 500, remaining_headers=(b"x-left",)), 40, 9.0),
+        (rule("tokens", 300), 30, 9.0),
+        (rule("calls", 7), 6, 9.0),
     ]
     assert dict(headers_of(standings)) == {
         b"x-ratelimit-limit-tokens": b"300",
@@ -94,4 +94,4 @@ def test_the_nearest_limit_is_told() -> None:
 
 def test_a_quota_alone_is_told_too() -> None:
     """Where there is no limit a minute."""
-    assert dict(headers_of([Standing(rule("quota", 1000), 2, 9.0)]))[b"x-ratelimit-limit-tokens"] == b"1000"
+    assert dict(headers_of([(rule("quota", 1000), 2, 9.0)]))[b"x-ratelimit-limit-tokens"] == b"1000"
