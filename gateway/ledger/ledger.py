@@ -17,7 +17,7 @@ from gateway.ledger.exchange import Exchange
 from gateway.ledger.meters import Charge
 from gateway.ledger.outage import Outage
 from gateway.ledger.reservation import Holding, Reservation
-from gateway.ledger.server_clock import ServerClock, steady_clock
+from gateway.ledger.server_clock import ServerClock
 from gateway.ledger.store import RecordStore
 
 TICK_SECONDS = 0.25
@@ -43,7 +43,7 @@ class Ledger:
         on_cut_off: Callable[[], None] | None = None,
     ) -> None:
         self.accounts: dict[str, Account] = {}
-        self.clock = ServerClock(now or steady_clock())
+        self.clock = ServerClock(now) if now else ServerClock.steady()
         self._store = store
         self._rng = rng or random.Random()
         self._places = asyncio.Semaphore(EXCHANGES_AT_ONCE)

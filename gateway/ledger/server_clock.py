@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Self
 
 # How far two clocks can drift apart, in seconds a second: ten times what quartz does.
 DRIFT = 0.000_5
@@ -25,21 +27,26 @@ class TimeBounds:
     latest: float
 
 
-def steady_clock() -> Callable[[], float]:
-    """The time of day when this is called, and from then on what has passed: nobody can set it."""
-    began = time.time() - time.monotonic()
-    return lambda: began + time.monotonic()
-
-
 class ServerClock:
-    """`now()` is the service's time, right to within `uncertainty` seconds."""
+    """`now()` is the service's time, right to within `uncertainty` seconds.
 
-    def __init__(self, local: Callable[[], float]) -> None:
+    `local` counts seconds, from any moment; before any answer that moment is taken to be `offset`.
+    """
+
+    def __init__(self, local: Callable[[], float], offset: float = 0.0) -> None:
         self.local = local
         self._least = self._most = 0.0
         self._observed: float | None = None
-        self.offset = 0.0
+        self.offset = offset
         self.uncertainty = UNKNOWN_SECONDS
+
+    @classmethod
+    def steady(cls) -> Self:
+        """By what has passed, suspensions of the machine included: nobody can set that."""
+        local = time.monotonic
+        if hasattr(time, "CLOCK_BOOTTIME"):
+            local = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+        return cls(local, time.time() - local())
 
     def now(self) -> float:
         """Seconds since 1970."""
