@@ -10,9 +10,7 @@ from gateway.cache.answers.assembly.anthropic import AnthropicAssembly
 from gateway.cache.answers.assembly.assembly import Assembly
 from gateway.cache.answers.assembly.chunks import ChatAssembly, CompletionsAssembly
 from gateway.cache.answers.assembly.responses import ResponsesAssembly
-from gateway.cache.answers.checks.anthropic import check_message
-from gateway.cache.answers.checks.choices import check_chat, check_completion
-from gateway.cache.answers.checks.responses import check_response
+from gateway.cache.answers.checks.check import check
 from gateway.cache.answers.not_kept import NotKept
 from gateway.cache.answers.stored import StoredAnswer
 from gateway.llm.events import Event, split_events
@@ -31,14 +29,6 @@ ASSEMBLIES: Mapping[Protocol, Callable[[], Assembly]] = MappingProxyType(
         Protocol.COMPLETIONS: CompletionsAssembly,
         Protocol.RESPONSES: ResponsesAssembly,
         Protocol.ANTHROPIC: AnthropicAssembly,
-    }
-)
-CHECKS: Mapping[Protocol, Callable[[Mapping[str, Any], bool], None]] = MappingProxyType(
-    {
-        Protocol.CHAT: check_chat,
-        Protocol.COMPLETIONS: check_completion,
-        Protocol.RESPONSES: check_response,
-        Protocol.ANTHROPIC: check_message,
     }
 )
 
@@ -91,9 +81,7 @@ class Collector:
         """All of it has been fed. Raises NotKept. Call it once; in a thread if you like."""
         try:
             document = self._assembled() if self._reads_events else self._parsed()
-            if document.get("error"):
-                raise NotKept("error")
-            CHECKS[self._protocol](document, cache_tool_calls)
+            check(self._protocol, document, cache_tool_calls)
             answer = StoredAnswer(self._protocol, _without_the_callers(document))
             # What JSON cannot say is found out here, not when a caller is waiting.
             _ = answer.template

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
+from gateway.cache.answers.checks.check import check
 from gateway.cache.answers.json_bytes import json_bytes
+from gateway.cache.answers.not_kept import NotKept
 from gateway.cache.answers.template import ID_PREFIXES, Template
 from gateway.llm.tokens import Protocol
 
@@ -38,15 +40,21 @@ class StoredAnswer:
     def from_bytes(cls, content: bytes) -> Self:
         """ValueError for what `to_bytes` has not made, or a later version of it."""
         try:
-            kept = json.loads(_decompressed(content))
+            return cls(*_checked(json.loads(_decompressed(content))))
+        except NotKept as error:
+            raise ValueError("not an answer that would be kept") from error
         except RecursionError as error:
             raise ValueError("nested too deep") from error
-        if not isinstance(kept, dict) or kept.get("format") != FORMAT:
-            raise ValueError("not a stored answer of this format")
-        protocol, document = Protocol(kept.get("protocol")), kept.get("document")
-        if protocol not in ID_PREFIXES or not isinstance(document, dict):
-            raise ValueError("not a stored answer of a protocol that is kept")
-        return cls(protocol, document)
+
+
+def _checked(kept: Any) -> tuple[Protocol, dict[str, Any]]:
+    if not isinstance(kept, dict) or kept.get("format") != FORMAT:
+        raise ValueError("not a stored answer of this format")
+    protocol, document = Protocol(kept.get("protocol")), kept.get("document")
+    if protocol not in ID_PREFIXES or not isinstance(document, dict):
+        raise ValueError("not a stored answer of a protocol that is kept")
+    check(protocol, document, cache_tool_calls=True)
+    return protocol, document
 
 
 def _decompressed(content: bytes) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.cache.answers.assembly.joiner import Joiner, settled
+from gateway.cache.answers.checks.filters import check_filters
 from gateway.cache.answers.checks.shape import object_in_place
 from gateway.cache.answers.not_kept import NotKept
 from gateway.llm.json_values import mapping, object_in
@@ -46,6 +47,7 @@ class ChunkAssembly(ABC):
         choices = chunk.pop("choices", None) or []
         if not isinstance(choices, list):
             raise NotKept("unreadable")
+        check_filters(chunk)
         self._take_head(chunk)
         for choice in choices:
             self._take_choice(object_in_place(choice))
@@ -72,10 +74,12 @@ class ChunkAssembly(ABC):
             value = chunk.pop(name, None)
             if value and not self._head.get(name):
                 self._head[name] = value
+        if chunk.get("usage") is None:
+            # Null in every chunk but the last, where the caller wants it at all.
+            chunk.pop("usage", None)
         for name in LAST_HOLDS:
-            value = chunk.pop(name, None)
-            if value is not None:
-                self._head[name] = value
+            if chunk.get(name) is not None:
+                self._head[name] = chunk.pop(name)
         self._joiner.agree(self._head, _lasting(chunk))
 
     def _take_choice(self, choice: Mapping[str, Any]) -> None:
@@ -88,8 +92,9 @@ class ChunkAssembly(ABC):
         if logprobs := said.pop("logprobs", None):
             whole["logprobs"] = whole.get("logprobs") or {}
             self._joiner.join(whole["logprobs"], object_in_place(logprobs))
+        check_filters(said)
         if verdicts := object_in_place(said.pop("content_filter_results", None)):
-            # The filter speaks several times; what was filtered ends the answer anyway.
+            # The filter speaks several times, the last time of all.
             whole["content_filter_results"] = {**whole.get("content_filter_results", {}), **verdicts}
         self._joiner.agree(whole, said)
 

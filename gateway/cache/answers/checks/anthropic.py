@@ -25,7 +25,7 @@ def check_message(document: Mapping[str, Any], cache_tool_calls: bool) -> None:
         expect(calls)
     elif reason not in ENDS:
         raise unfinished(reason)
-    expect(calls or any(block["type"] == "text" and block["text"] for block in blocks), "empty")
+    expect(calls or any(block["type"] == "text" and block.get("text") for block in blocks), "empty")
 
 
 def _check_block(block: Mapping[str, Any], cache_tool_calls: bool) -> None:

@@ -39,8 +39,8 @@ def _tell(message: Document) -> Iterator[Document]:
 def _block(block: Document) -> tuple[Document, Iterator[Document]]:
     match block["type"]:
         case "text":
-            lists = {"citations": []} if block.get("citations") else {}
-            return {**block, "text": "", **lists}, _text(block)
+            citations = block.get("citations") and []
+            return {**block, "text": "", **({"citations": citations} if "citations" in block else {})}, _text(block)
         case "thinking":
             signature = {"signature": ""} if block.get("signature") else {}
             return {**block, "thinking": "", **signature}, _thinking(block)

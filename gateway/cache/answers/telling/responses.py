@@ -40,6 +40,7 @@ def _tell(response: Document) -> Told:
 
 
 def _item(item: Document, index: int) -> Told:
+    empty: Document
     place = {"item_id": item.get("id") or "", "output_index": index}
     if item["type"] in CALLS:
         name, text = CALLS[item["type"]]
@@ -81,7 +82,7 @@ def _reasoning(item: Document, place: Document) -> Told:
 def _parts(item: Document, place: Document) -> Told:
     for index, part in enumerate(item.get("content") or ()):
         spot, text, logprobs = {**place, "content_index": index}, part.get("text") or "", part.get("logprobs") or []
-        lists = {name: [] for name in ("annotations", "logprobs") if part.get(name)}
+        lists: Document = {name: [] for name in ("annotations", "logprobs") if part.get(name)}
         yield "content_part.added", {**spot, "part": {**part, **lists, "text": ""}}
         for piece, described in described_pieces(text, [entry.get("token") for entry in logprobs]):
             yield "output_text.delta", {**spot, "delta": piece, "logprobs": logprobs[described]}
