@@ -116,8 +116,8 @@ class Collector:
 
     def _read_rest(self) -> None:
         """A last event that no blank line follows, if it is one; half an event is none."""
-        last = [event for event in split_events(bytes(self._held)) if event.data == b"[DONE]" or event.document()]
-        self._read(iter(last))
+        last = split_events(bytes(self._held) + b"\n")
+        self._read(event for event in last if event.data == b"[DONE]" or event.document())
 
     def _read(self, events: Iterator[Event]) -> None:
         try:
@@ -139,6 +139,7 @@ class Collector:
         self._held = bytearray()
         self._complete = 0
         self._assembly = ASSEMBLIES[self._protocol]()
+        self._watcher = EventWatcher()
 
 
 def _without_the_callers(document: dict[str, Any]) -> dict[str, Any]:

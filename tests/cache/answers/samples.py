@@ -17,7 +17,6 @@ NOW = 1_800_000_000.9
 NEW = "0123456789abcdef01234567"
 TEXT = "Grüße, world! 日本語は、長い文でも空白がないので適当に切られるはずです。\n\n👋🏽  The end\t."
 TEXTS = (
-    "",
     " ",
     "a",
     "Hello",
@@ -114,7 +113,7 @@ FUNCTION_ITEM = {
     "id": "fc_1",
     "call_id": "call_1",
     "name": "weather",
-    "arguments": '{"city": "Zürich"}',
+    "arguments": '{"city": "Zürich", "days": 3, "unit": "celsius"}',
     "status": "completed",
 }
 CUSTOM_ITEM = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "call_2", "name": "shell", "input": "ls -l /tmp"}
@@ -166,7 +165,8 @@ def text_block(text: str) -> Document:
 SAMPLES: Mapping[str, tuple[Protocol, Document]] = {
     "chat": (Protocol.CHAT, chat(choice(TEXT))),
     "chat, two choices": (Protocol.CHAT, chat(choice("One."), choice("Two, in other words.", index=1))),
-    "chat, tools": (Protocol.CHAT, chat(choice(None, "tool_calls", tool_calls=[CALL, CUSTOM]))),
+    "chat, tools": (Protocol.CHAT, chat(choice(None, "tool_calls", tool_calls=[CALL, {**CALL, "id": "call_3"}]))),
+    "chat, a custom tool": (Protocol.CHAT, chat(choice(None, "tool_calls", tool_calls=[CUSTOM]))),
     "chat, text and a tool": (Protocol.CHAT, chat(choice("Let me see.", "tool_calls", tool_calls=[CALL]))),
     "chat, a function": (Protocol.CHAT, chat(choice(None, "function_call", function_call=CALL["function"]))),
     "chat, log probabilities": (

@@ -1,11 +1,14 @@
 """Answers that are not kept, and why."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from gateway.cache.answers.collect import Collector
 from gateway.cache.answers.not_kept import NotKept
+from gateway.cache.answers.stored import StoredAnswer
 from gateway.llm.tokens import Protocol
 from tests.cache.answers.samples import (
     CALL,
@@ -164,17 +167,17 @@ def test_bytes_that_are_no_answer(content: bytes, reason: str) -> None:
 
 
 @pytest.mark.parametrize("depth", [500, 5_000, 400_000])
-def test_an_answer_nested_too_deep(depth: int) -> None:
-    """Neither kept nor an error."""
-    content = b'{"choices":[{"index":0,"finish_reason":"stop","moderation":%b,"message":{"content":"Hi"}}]}'
-    nested = content % (b"[" * depth + b"]" * depth)
-    for feed in ("whole", "feed_events"):
-        collector = Collector(CHAT)
-        getattr(collector, feed)(nested if feed == "whole" else b"data: " + nested + b"\n\n")
-        try:
-            collector.finish(cache_tool_calls=False)
-        except NotKept as refused:
-            assert refused.reason in ("unreadable", "incomplete")
+@pytest.mark.parametrize("feed", [Collector.whole, Collector.feed_events], ids=["whole", "events"])
+def test_an_answer_nested_deep(feed: Callable[[Collector, bytes], None], depth: int) -> None:
+    """Kept if it can be written again, never another error."""
+    content = b'{"choices":[{"index":0,"finish_reason":"stop","annex":%b,"message":{"content":"Hi"}}]}'
+    content %= b"[" * depth + b"]" * depth
+    collector = Collector(CHAT)
+    feed(collector, content if feed is Collector.whole else b"data: " + content + b"\n\ndata: [DONE]\n\n")
+    with suppress(NotKept):
+        answer = collector.finish(cache_tool_calls=False)
+        assert StoredAnswer.from_bytes(answer.to_bytes()) == answer
+        assert told(answer)
 
 
 def chunk(delta: Any, reason: str | None = None, index: int = 0, **fields: Any) -> bytes:

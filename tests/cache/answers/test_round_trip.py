@@ -98,7 +98,7 @@ def _documents(text: str) -> list[tuple[Protocol, dict[str, object]]]:
     ]
 
 
-@pytest.mark.parametrize("text", [text for text in TEXTS if text], ids=repr)
+@pytest.mark.parametrize("text", TEXTS, ids=repr)
 def test_texts_come_back_to_the_letter(text: str) -> None:
     """White space, long words and long texts."""
     for protocol, document in _documents(text):

@@ -29,7 +29,7 @@ def check_message(document: Mapping[str, Any], cache_tool_calls: bool) -> None:
 
 
 def _check_block(block: Mapping[str, Any], cache_tool_calls: bool) -> None:
-    kind = block.get("type")
+    kind = text_in(block.get("type"))
     if kind == "tool_use":
         expect(cache_tool_calls, "tool-calls")
         expect(isinstance(block.get("input"), dict))
@@ -38,4 +38,4 @@ def _check_block(block: Mapping[str, Any], cache_tool_calls: bool) -> None:
         text_in(block.get("signature"))
         objects_in(block.get("citations"))
     else:
-        raise NotKept("server-tools" if isinstance(kind, str) else "unreadable")
+        raise NotKept("server-tools" if kind else "unreadable")

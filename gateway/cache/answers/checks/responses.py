@@ -34,7 +34,7 @@ def _check_end(document: Mapping[str, Any]) -> None:
 def _check_item(item: Mapping[str, Any], cache_tool_calls: bool) -> bool:
     """True if it says something to the caller."""
     expect(item.get("status") in (None, "completed"), "incomplete")
-    kind = item.get("type")
+    kind = text_in(item.get("type"))
     if kind == "message":
         texts = [_check_part(part) for part in objects_in(item.get("content"))]
         return any(texts)
@@ -43,7 +43,7 @@ def _check_item(item: Mapping[str, Any], cache_tool_calls: bool) -> bool:
             text_in(part.get("text"))
         return False
     if kind not in CALLS:
-        raise NotKept("server-tools" if isinstance(kind, str) else "unreadable")
+        raise NotKept("server-tools" if kind else "unreadable")
     expect(cache_tool_calls, "tool-calls")
     expect(isinstance(item.get(CALLS[kind]), str))
     return True

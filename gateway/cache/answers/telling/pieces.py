@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 LEAST_CHARACTERS = 12
-# A piece ends before white space, if there is some within so many characters more.
+# A piece ends before white space or with the text, if that is within so many characters more.
 REACH_CHARACTERS = 12
 # A long text has longer pieces: each is an event of its own.
 MOST_PIECES = 1_000
@@ -24,7 +24,10 @@ def pieces(text: str) -> Iterator[str]:
     while start < len(text):
         end = start + size
         space = SPACE.search(text, end, end + REACH_CHARACTERS)
-        end = space.start() if space is not None else end
+        if space is not None:
+            end = space.start()
+        elif end + REACH_CHARACTERS >= len(text):
+            end = len(text)
         yield text[start:end]
         start = end
 
