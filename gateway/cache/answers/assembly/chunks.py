@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.cache.answers.assembly.joiner import Joiner, settled
 from gateway.cache.answers.checks.filters import check_filters
-from gateway.cache.answers.checks.shape import object_in_place
+from gateway.cache.answers.checks.shape import object_in_place, objects_in
 from gateway.cache.answers.not_kept import NotKept
 from gateway.llm.json_values import mapping, object_in
 
@@ -112,8 +112,7 @@ class ChatAssembly(ChunkAssembly):
     def _settled_choice(self, choice: dict[str, Any]) -> dict[str, Any]:
         message = {"role": "assistant", "content": None, "refusal": None, **choice.pop("message")}
         if isinstance(calls := message.get("tool_calls"), list):
-            calls.sort(key=lambda call: mapping(call).get("index", 0))
-            message["tool_calls"] = [{n: v for n, v in mapping(call).items() if n != "index"} for call in calls]
+            message["tool_calls"] = _without_indexes(objects_in(calls))
         return {"index": choice.pop("index"), "message": message, "logprobs": None, "finish_reason": None, **choice}
 
 
@@ -131,6 +130,13 @@ class CompletionsAssembly(ChunkAssembly):
 
     def _settled_choice(self, choice: dict[str, Any]) -> dict[str, Any]:
         return {"index": choice.pop("index"), "text": "", "logprobs": None, "finish_reason": None, **choice}
+
+
+def _without_indexes(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """In their order, which is all that the whole form says; those without an index come whole and in order."""
+    indexes = [call.pop("index", None) for call in calls]
+    order = sorted(range(len(calls)), key=lambda place: indexes[place] or 0)
+    return [calls[place] for place in order]
 
 
 def _lasting(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,7 +86,8 @@ class Joiner:
 
     def _join_list(self, whole: list[Any], entries: list[Any], is_indexed: bool) -> None:
         for entry in entries:
-            if is_indexed and isinstance(entry, dict) and type(entry.get("index")) is int:
+            if is_indexed and isinstance(entry, dict) and entry.get("index") is not None:
+                _refuse(type(entry["index"]) is not int)
                 self.join(_entry(whole, entry["index"]), entry)
             else:
                 whole.append(entry)

@@ -17,6 +17,7 @@ def check_chat(document: Mapping[str, Any], cache_tool_calls: bool) -> None:
     for choice in _choices(document):
         message = object_in_place(choice.get("message"))
         _check_message(message, cache_tool_calls)
+        objects_in(object_in_place(choice.get("logprobs")).get("content"))
         if choice.get("finish_reason") in CALLED:
             expect(_calls(message), "unreadable")
         elif choice.get("finish_reason") != "stop":
@@ -29,6 +30,7 @@ def check_completion(document: Mapping[str, Any], cache_tool_calls: bool) -> Non
         if choice.get("finish_reason") != "stop":
             raise unfinished(choice.get("finish_reason"))
         expect(bool(text_in(choice.get("text"))), "empty")
+        object_in_place(choice.get("logprobs"))
 
 
 def _choices(document: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -38,7 +40,6 @@ def _choices(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     check_filters(document)
     for choice in choices:
         check_filters(choice)
-        object_in_place(choice.get("logprobs"))
     return choices
 
 

@@ -8,19 +8,15 @@ from typing import Any
 from gateway.cache.answers.not_kept import NotKept
 
 # Azure OpenAI's, of the answer and of the prompt; OpenAI's moderation.
-PLACES = (
-    "content_filter_results",
-    "content_filter_result",
-    "content_filters",
-    "prompt_filter_results",
-    "moderation",
+PLACES = frozenset(
+    {"content_filter_results", "content_filter_result", "content_filters", "prompt_filter_results", "moderation"}
 )
 MARKS = ("filtered", "flagged", "blocked")
 
 
 def check_filters(holder: Mapping[str, Any]) -> None:
     """Raise NotKept if something was filtered or flagged, or a filter has failed."""
-    if any(_is_marked(holder[place]) for place in PLACES if holder.get(place)):
+    if not PLACES.isdisjoint(holder) and any(_is_marked(holder.get(place)) for place in PLACES):
         raise NotKept("content-filter")
 
 

@@ -13,12 +13,17 @@ Document = Mapping[str, Any]
 def tell_completion(choice: Document) -> Iterator[Document]:
     """The text, and why it ended."""
     index, logprobs = choice["index"], choice.get("logprobs")
-    lists = [value for value in (logprobs or {}).values() if isinstance(value, list)]
-    tokens = (logprobs or {}).get("tokens") if len(set(map(len, lists))) == 1 else None
-    for piece, part in described_pieces(choice["text"], tokens or []):
+    for piece, part in described_pieces(choice["text"], _tokens(logprobs or {})):
         said = None if not logprobs else {name: _part(value, part) for name, value in logprobs.items()}
         yield {"index": index, "text": piece, "logprobs": said, "finish_reason": None}
     yield {**choice, "text": "", "logprobs": None}
+
+
+def _tokens(logprobs: Document) -> list[Any]:
+    """None, if what is said of them is not said of every one."""
+    lists = [value for value in logprobs.values() if isinstance(value, list)]
+    tokens = logprobs.get("tokens")
+    return tokens if isinstance(tokens, list) and len(set(map(len, lists))) == 1 else []
 
 
 def _part(value: Any, part: slice) -> Any:
