@@ -10,7 +10,7 @@ from gateway.cache.answers.assembly.joiner import Joiner, settled
 from gateway.cache.answers.checks.filters import check_filters
 from gateway.cache.answers.checks.shape import object_in_place, objects_in
 from gateway.cache.answers.not_kept import NotKept
-from gateway.llm.json_values import mapping, object_in
+from gateway.llm.json_values import object_in
 
 MOST_CHOICES = 128
 
