@@ -52,14 +52,17 @@ class Block:
         first, end = int(rows[0]), int(rows[-1]) + 1
         if end - first <= 2 * len(rows):
             # Nearly all between: to read past some is cheaper than to copy the others.
-            return np.vecdot(self.vectors[first:end], vector)[rows - first]
-        return np.vecdot(self.vectors[rows], vector)
+            all_between: Vector = np.vecdot(self.vectors[first:end], vector)
+            return all_between[rows - first]
+        cosines: Vector = np.vecdot(self.vectors[rows], vector)
+        return cosines
 
     def promising(self, vector: Vector, owner: int, least: float) -> NDArray[np.int64]:
         """The rows of a context that may be at least so much alike; the others are not."""
         bounds = np.vecdot(self._heads[: self.count], self._axes.head(vector))
-        rows = np.flatnonzero(bounds >= least)
-        return rows[self._owners[rows] == owner]
+        rows: NDArray[np.int64] = np.flatnonzero(bounds >= least)
+        mine: NDArray[np.int64] = rows[self._owners[rows] == owner]
+        return mine
 
     def turn(self, axes: Axes) -> Generator[None]:
         """Take the heads along other axes, pausing after each millisecond or so."""

@@ -79,11 +79,6 @@ class Matrix:
     def __len__(self) -> int:
         return self._count
 
-    @property
-    def bytes(self) -> int:
-        """What the rows take, about."""
-        return sum(block.size for block in self._blocks) * 4 * (self.dimensions + self._axes.count + 3)
-
     def add(self, vector: Vector, context: bytes) -> int:
         """Put in a vector that `unit` made; its place."""
         place = self._free.pop() if self._free else self._new_place()
@@ -133,7 +128,7 @@ class Matrix:
                     yield
                 part = rows[start : start + step]
                 nearest.offer(block.alike(part, vector), number * BLOCK_ROWS + part)
-        return list(self._checked(nearest.places, vector, known.number, threshold))
+        return self._checked(nearest.places, vector, known.number, threshold)
 
     def sample(self) -> NDArray[np.float32] | None:
         """Some rows to fit axes to, if so many have come that this would pay; otherwise None."""
@@ -169,15 +164,15 @@ class Matrix:
         for part in np.split(places, np.flatnonzero(np.diff(places // BLOCK_ROWS)) + 1):
             yield int(part[0]) // BLOCK_ROWS, part % BLOCK_ROWS
 
-    def _checked(self, places: Sequence[int], vector: Vector, owner: int, threshold: float) -> Iterator[tuple[float, int]]:
+    def _checked(self, places: Sequence[int], vector: Vector, owner: int, threshold: float) -> Found:
         # Since a row was compared it may have been removed, or given to another vector.
-        found = []
+        found: Found = []
         for place in places:
             block, row = self._blocks[place // BLOCK_ROWS], place % BLOCK_ROWS
             distance = max(0.0, 1.0 - float(np.vecdot(block.vectors[row], vector)))
             if block.owner(row) == owner and distance <= threshold:
                 found.append((distance, place))
-        yield from sorted(found)
+        return sorted(found)
 
 
 class _Nearest:
