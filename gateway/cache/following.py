@@ -46,6 +46,7 @@ class Following:
         self.scope = Scope(kind)
         self.state: State = "loading"
         self.task: asyncio.Task[None] | None = None
+        self.is_tried = asyncio.Event()
         self.began = asyncio.get_running_loop().time()
         self.counted = 0
         self._store = store
@@ -81,6 +82,7 @@ class Following:
         try:
             await self._read()
             self.state = "ready"
+            self.is_tried.set()
             await self.scope.tune()
         except StorageUnavailable as error:
             if not self._is_read:
@@ -90,6 +92,7 @@ class Following:
             # Whatever it is, a call is not to fail for it, and the next look may do better.
             self._rarely.warn("the cache cannot be read, and goes on with what it holds", error=error)
         finally:
+            self.is_tried.set()
             self.task = None
 
     async def _read(self) -> None:

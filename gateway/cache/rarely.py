@@ -10,7 +10,7 @@ WARNING_SECONDS = 60.0
 
 
 class Rarely:
-    """Logs at most one warning a minute, with the number of those that it left out. `now` is in seconds, of any kind."""
+    """Logs a warning a minute at most, with the number of those that it left out. `now` is in seconds, of any kind."""
 
     def __init__(self, log: logging.Logger, now: Callable[[], float] = time.monotonic) -> None:
         self._log = log

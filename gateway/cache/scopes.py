@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -75,10 +76,10 @@ class Scopes:
             held.scope.kind = kind
         self._held.move_to_end(scope)
         held.look()
-        if held.state == "loading" and held.task is not None:
-            left = held.began + wait_seconds - asyncio.get_running_loop().time()
-            if left > 0:
-                await asyncio.wait([held.task], timeout=left)
+        if not held.is_tried.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(held.began + wait_seconds):
+                    await held.is_tried.wait()
         return held.state
 
     def exact(self, scope: str, exact: bytes, now: float) -> Entry | None:

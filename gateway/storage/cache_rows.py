@@ -165,7 +165,7 @@ def to_page(rows: Sequence[Mapping[str, Any]]) -> Page:
                 kept.append(to_kept(values))
         except (KeyError, TypeError, ValueError):
             unreadable.append(str(values["RowKey"]))
-    return Page(kept, removals, unreadable, str(rows[-1]["RowKey"]) if rows else "")
+    return Page(tuple(kept), tuple(removals), tuple(unreadable), str(rows[-1]["RowKey"]) if rows else "")
 
 
 def to_kept(values: Mapping[str, Any]) -> Kept:
