@@ -121,15 +121,12 @@ class CacheStore:
         removal = Removal(new_id(moment), scope, bound, id, subscription)
         # First, so that what fails half-way can be done again.
         await self._table.put(Put(removal_entity(removal, moment + REMOVAL_SECONDS)))
+        where, values = "RowKey lt @bound", {"bound": bound}
         if id:
-            return await self._delete_page("PartitionKey eq @scope and RowKey eq @id", {"scope": scope, "id": id})
-        where, values = "PartitionKey eq @scope and RowKey lt @bound", {"scope": scope, "bound": bound}
-        if subscription is not None:
+            where, values = "RowKey eq @id", {"id": id}
+        elif subscription is not None:
             where, values = f"{where} and subscription eq @subscription", {**values, "subscription": subscription}
-        count = 0
-        while removed := await self._delete_page(where, values):
-            count += removed
-        return count
+        return await self._delete(scope, where, values)
 
     async def scopes(self, api: str | None = None, subscription: str | None = None) -> AsyncIterator[list[ScopeRecord]]:
         """The directory, page by page: of one API, of one subscription, or all."""
@@ -161,13 +158,15 @@ class CacheStore:
         if len(self._entered) > MOST_ENTERED:
             self._entered.popitem(last=False)
 
-    async def _delete_page(self, where: str, values: Mapping[str, Any]) -> int:
-        """Remove the first rows that a filter finds; how many."""
-        async for rows in self._pages(where, values, ("PartitionKey", "RowKey")):
-            if rows:
-                await self.delete(str(rows[0]["PartitionKey"]), [str(row["RowKey"]) for row in rows])
-                return len(rows)
-        return 0
+    async def _delete(self, scope: str, where: str, values: Mapping[str, Any]) -> int:
+        """Remove the answers that a filter finds in a scope, and not what was written of removals; how many."""
+        count = 0
+        where = f"PartitionKey eq @scope and {where}"
+        async for rows in self._pages(where, {"scope": scope, **values}, ("RowKey", "removes")):
+            ids = [str(row["RowKey"]) for row in rows if not row.get("removes")]
+            await self.delete(scope, ids)
+            count += len(ids)
+        return count
 
     async def _pages(
         self, where: str, values: Mapping[str, Any], columns: Sequence[str] | None = None

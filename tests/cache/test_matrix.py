@@ -39,7 +39,7 @@ def by_hand(rows: dict[int, tuple[NDArray[np.float32], bytes]], vector: NDArray[
 
 def agree(found: Found, expected: Found, threshold: float, limit: int) -> None:
     """Check that what was found are the nearest ones, in order, as far as float32 can tell."""
-    distances = dict((place, distance) for distance, place in expected)
+    distances = {place: distance for distance, place in expected}
     assert all(abs(distance - distances[place]) < NEARLY for distance, place in found)
     assert [distance for distance, _ in found] == sorted(distance for distance, _ in found)
     certain = [distance for distance, _ in expected if distance <= threshold - NEARLY][:limit]

@@ -27,9 +27,9 @@ async def rows(store: CacheStore, after: str = "", scope: str = SCOPE) -> Page:
     """All that is kept in a scope."""
     pages = [page async for page in store.load(scope, after)]
     return Page(
-        [kept for page in pages for kept in page.kept],
-        [removal for page in pages for removal in page.removals],
-        [key for page in pages for key in page.unreadable],
+        tuple(kept for page in pages for kept in page.kept),
+        tuple(removal for page in pages for removal in page.removals),
+        tuple(key for page in pages for key in page.unreadable),
     )
 
 
@@ -120,7 +120,7 @@ async def test_a_corrupt_row_is_said_to_be_one(tables: Tables, wrong: dict[str, 
     row = dict((await tables.table("gatewaycache").get(SCOPE, bad.kept.entry.id)).values)
     await tables.table("gatewaycache").put(Put({**row, **wrong}))
     page = await rows(store)
-    assert page.unreadable == [bad.kept.entry.id]
+    assert page.unreadable == (bad.kept.entry.id,)
     assert [kept.entry.id for kept in page.kept] == [good.kept.entry.id]
 
 
@@ -246,7 +246,7 @@ async def test_removing_leaves_word_of_it(tables: Tables) -> None:
     day.time += 1
     assert await store.remove(SCOPE) >= 1
     page = await rows(store)
-    assert page.kept == []
+    assert page.kept == ()
     (everything,) = page.removals
     assert everything.covers(mine.kept.entry)
     assert not everything.covers(entry("new", day.time + 10))
