@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 
@@ -62,6 +63,7 @@ class MemoryStore:
         self.rows: dict[tuple[str, str], dict[str, object]] = {}
         self.loads: list[str] = []
         self.is_away = False
+        self.was_asked_in_vain = asyncio.Event()
         self._page_rows = page_rows
 
     def check(self, record: Record) -> None:
@@ -94,4 +96,5 @@ class MemoryStore:
 
     def _be_there(self) -> None:
         if self.is_away:
+            self.was_asked_in_vain.set()
             raise StorageUnavailable("away")
