@@ -102,9 +102,7 @@ def parse(arguments: list[str] | None) -> Plan:
     parser.add_argument("--threshold", type=float, default=0.1, help="cosine distance; 0.1 unless told")
     parser.add_argument("--questions", type=_positive, default=400, help="look-ups of each kind; 400 unless told")
     parser.add_argument("--alike", action="store_true", help="vectors in all directions alike")
-    parser.add_argument(
-        "--without-usearch", action="store_true", help="do not measure usearch: its build takes minutes"
-    )
+    parser.add_argument("--without-usearch", action="store_true", help="leave usearch out: its build takes minutes")
     options = parser.parse_args(arguments)
     with_usearch = not options.without_usearch and _has_usearch()
     return Plan(

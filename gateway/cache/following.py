@@ -80,22 +80,26 @@ class Following:
 
     async def _run(self) -> None:
         try:
-            await self._read()
-            self.state = "ready"
-            self.is_tried.set()
+            gone = await self._read()
+            self._is_over("ready")
             await self.scope.tune()
+            if gone:
+                await self._store.delete(self.name, gone)
         except StorageUnavailable as error:
-            if not self._is_read:
-                self.state = "unavailable"
-            self._rarely.warn("the cache cannot be read, and goes on with what it holds: %s", error)
+            self._rarely.warn("the cache's table cannot be followed: %s", error)
         except Exception as error:
             # Whatever it is, a call is not to fail for it, and the next look may do better.
-            self._rarely.warn("the cache cannot be read, and goes on with what it holds", error=error)
+            self._rarely.warn("the cache's table cannot be followed", error=error)
         finally:
-            self.is_tried.set()
+            self._is_over("ready" if self._is_read else "unavailable")
             self.task = None
 
-    async def _read(self) -> None:
+    def _is_over(self, state: State) -> None:
+        self.state = state
+        self.is_tried.set()
+
+    async def _read(self) -> list[str]:
+        """Put in all that is new; the ids of rows that are of no use to anybody."""
         moment = self._now()
         after = first_id(self._followed - OVERLAP_SECONDS) if self._is_read else self._after
         gone: list[str] = []
@@ -106,8 +110,7 @@ class Following:
                 self._after = page.last or self._after
             self._grown(self)
         self._is_read, self._followed = True, moment
-        if gone:
-            await self._store.delete(self.name, gone)
+        return gone
 
     def _take(self, page: Page) -> list[str]:
         """Put in what a page has; the ids of rows that are of no use to anybody."""

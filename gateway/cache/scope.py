@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # What an entry takes beside its vector, and a vector's head: measured with 10,000 of each.
 ENTRY_BYTES = 1_100
-HEAD_BYTES = 520
+HEAD_BYTES = 650
 SCOPE_BYTES = 4_000
 # Entries whose time is over that one look-up takes out; all of them at once might take long.
 MOST_EXPIRED = 100

@@ -105,9 +105,12 @@ class CacheStore:
 
     async def delete_expired(self, scope: str) -> int:
         """Remove a page of the rows whose time is over; how many there were."""
-        return await self._delete_page(
-            "PartitionKey eq @scope and expires le @now", {"scope": scope, "now": self._now()}
-        )
+        where = "PartitionKey eq @scope and expires le @now"
+        async for rows in self._pages(where, {"scope": scope, "now": self._now()}, ("RowKey",)):
+            if rows:
+                await self.delete(scope, [str(row["RowKey"]) for row in rows])
+                return len(rows)
+        return 0
 
     async def remove(
         self, scope: str, *, before: float | None = None, subscription: str | None = None, id: str = ""
