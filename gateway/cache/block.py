@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,12 +81,12 @@ class Block:
         """The same rows, with room for more."""
         other = Block(size, self._vectors.shape[1], self._axes)
         other.count = self.count
-        pairs = zip(
-            (self._vectors, self._owners, *self._heads), (other._vectors, other._owners, *other._heads), strict=True
-        )
-        for mine, larger in pairs:
+        for mine, larger in zip(self._arrays(), other._arrays(), strict=True):
             larger[: self.count] = mine[: self.count]
         return other
+
+    def _arrays(self) -> tuple[NDArray[Any], ...]:
+        return self._vectors, self._owners, *self._heads
 
     def _empty_heads(self, axes: Axes) -> list[NDArray[np.float32]]:
         return [np.empty((self.size, level + 1), np.float32) for level in axes.levels]

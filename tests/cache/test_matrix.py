@@ -119,13 +119,13 @@ def test_rows_that_come_while_the_axes_turn() -> None:
 def test_axes_are_fitted_when_it_pays() -> None:
     """Once there are enough rows, and again when there are four times as many; not for a few dimensions."""
     some = vectors(matrix.FIT_ROWS, 130, 3, axes=10)
-    held, short = Matrix(130), Matrix(64)
+    held, short = Matrix(130), Matrix(31)
     for vector in some[:-1]:
         held.add(vector, A)
-        short.add(unit(vector[:64], 64), A)
+        short.add(unit(vector[:31], 31), A)
     assert held.sample() is None
     held.add(some[-1], A)
-    short.add(unit(some[-1][:64], 64), A)
+    short.add(unit(some[-1][:31], 31), A)
     sample = held.sample()
     assert sample is not None
     assert len(sample) >= matrix.FIT_SAMPLE
