@@ -139,6 +139,12 @@ class Settings:
     max_backend_connections: int = _setting(
         "GATEWAY_MAX_BACKEND_CONNECTIONS", 1_000, _count, "open connections to one backend, an instance"
     )
+    cache_memory_megabytes: int = _setting(
+        "GATEWAY_CACHE_MEMORY_MB", 256, _count, "what the cache's entries and vectors may take of an instance's memory"
+    )
+    cache_answers_megabytes: int = _setting(
+        "GATEWAY_CACHE_ANSWERS_MB", 64, _count, "what the cache's answers may take of an instance's memory"
+    )
     usage_flush_seconds: float = _setting(
         "GATEWAY_USAGE_FLUSH_SECONDS", 2.0, _seconds, "how often usage is written while there are calls"
     )

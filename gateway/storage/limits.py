@@ -66,6 +66,20 @@ def _pieces(name: str, entity: Mapping[str, Any]) -> Iterator[str]:
         number += 1
 
 
+def split_bytes(name: str, data: bytes) -> dict[str, bytes]:
+    """Many bytes as properties `name00`, `name01` and so on; `join_bytes` puts them together."""
+    starts = range(0, max(1, len(data)), LARGEST_BINARY_BYTES)
+    return {f"{name}{number:02}": data[start : start + LARGEST_BINARY_BYTES] for number, start in enumerate(starts)}
+
+
+def join_bytes(name: str, entity: Mapping[str, Any]) -> bytes:
+    """The bytes that `split_bytes` took apart; raise KeyError if their beginning is missing, TypeError if not bytes."""
+    pieces = [entity[f"{name}00"]]
+    while (following := entity.get(f"{name}{len(pieces):02}")) is not None:
+        pieces.append(following)
+    return b"".join(pieces)
+
+
 def check_entity(entity: Mapping[str, Any]) -> int:
     """The entity's size in bytes; raise EntityTooLarge if it is beyond any limit, ValueError if it cannot be stored."""
     for name in KEYS:
@@ -111,7 +125,12 @@ def _size(name: str, value: Any) -> int:
 
 def _sent_bytes(entity: Mapping[str, Any]) -> int:
     """What Azurite counts: the request's JSON, in which a letter beyond ASCII is an escape of six bytes."""
-    return sum(2 * len(name) + SENT_BESIDE + len(json.dumps(value, default=str)) for name, value in entity.items())
+    return sum(2 * len(name) + SENT_BESIDE + _sent_length(value) for name, value in entity.items())
+
+
+def _sent_length(value: Any) -> int:
+    # Base64 in quotation marks.
+    return 4 * -(-len(value) // 3) + 2 if isinstance(value, bytes) else len(json.dumps(value, default=str))
 
 
 def _units(text: str) -> int:

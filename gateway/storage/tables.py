@@ -28,7 +28,9 @@ CALL_SECONDS = 8.0
 # Behind every key that `encode_key` makes.
 LAST_KEY = "~" * LONGEST_KEY
 
-TableName = Literal["gatewaycatalog", "gatewaysubscriptions", "gatewaykeys", "gatewayledger", "gatewayusage"]
+TableName = Literal[
+    "gatewaycatalog", "gatewaysubscriptions", "gatewaykeys", "gatewayledger", "gatewayusage", "gatewaycache"
+]
 
 
 class NotFound(Exception):
