@@ -7,21 +7,11 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Self
 
+from gateway.catalog.backend_settings import BackendSettings, ManagedIdentityCredentials
 from gateway.catalog.fields import check_secret_text
 from gateway.catalog.limits import Price
 from gateway.catalog.loading import LoadFault, where
-from gateway.catalog.models import (
-    Api,
-    Backend,
-    BackendSettings,
-    Document,
-    Gateway,
-    Kind,
-    ManagedIdentityCredentials,
-    NamedValue,
-    Product,
-    Written,
-)
+from gateway.catalog.models import Api, Backend, Document, Gateway, Kind, NamedValue, Product, Written
 from gateway.catalog.placeholders import Unresolved, resolve
 from gateway.catalog.routing import Routes
 from gateway.catalog.secrets import SecretBox, SecretFault, reveal

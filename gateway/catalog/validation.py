@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
+from gateway.catalog.backend_settings import BackendSettings, HeaderCredentials, QueryCredentials
 from gateway.catalog.loading import where
-from gateway.catalog.models import (
-    Api,
-    Backend,
-    BackendSettings,
-    Document,
-    Gateway,
-    HeaderCredentials,
-    Kind,
-    Product,
-    QueryCredentials,
-    Subscription,
-)
+from gateway.catalog.models import Api, Backend, Document, Gateway, Kind, Product, Subscription
 from gateway.catalog.placeholders import named_values_in
 from gateway.errors import Fault
 

@@ -8,9 +8,10 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
+from gateway.catalog.backend_settings import BackendSettings
 from gateway.catalog.limits import Budget, Price, RateLimit, TokenLimit, TokenMetrics
 from gateway.catalog.loading import parse_documents
-from gateway.catalog.models import MODELS, BackendSettings, Document
+from gateway.catalog.models import MODELS, Document
 from gateway.catalog.validation import check_catalog
 
 TEXT = (Path(__file__).parents[2] / "docs" / "catalog.md").read_text(encoding="utf-8")
