@@ -29,6 +29,7 @@ from gateway.catalog.fields import (
 )
 from gateway.catalog.limits import Limits, Prices
 from gateway.catalog.placeholders import setting_in
+from gateway.catalog.semantic_cache import Cached
 
 DEFAULT_MAX_REQUEST_BYTES = 20 * 1024 * 1024
 
@@ -74,7 +75,7 @@ class SubscriptionKeyParameterNames(Model):
         return self
 
 
-class Api(Limits, Named):
+class Api(Limits, Cached, Named):
     """One LLM endpoint, offered to callers below a path of the gateway."""
 
     kind: ClassVar[Kind] = "Api"
@@ -89,7 +90,7 @@ class Api(Limits, Named):
     prices: Prices = Field(default_factory=dict)
 
 
-class Product(Limits, Named):
+class Product(Limits, Cached, Named):
     """A set of APIs that callers subscribe to together."""
 
     kind: ClassVar[Kind] = "Product"
@@ -159,7 +160,7 @@ class StoredNamedValue(NamedValue):
         return NamedValue.model_validate(fields)
 
 
-class Gateway(Limits, Written):
+class Gateway(Limits, Cached, Written):
     """Settings of the whole gateway. There is one such document at most."""
 
     kind: ClassVar[Kind] = "Gateway"
