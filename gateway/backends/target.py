@@ -9,7 +9,12 @@ from urllib.parse import quote, urlsplit
 import httpx2
 
 from gateway.call import Header
-from gateway.catalog.models import BackendSettings, HeaderCredentials, ManagedIdentityCredentials, QueryCredentials
+from gateway.catalog.backend_settings import (
+    BackendSettings,
+    HeaderCredentials,
+    ManagedIdentityCredentials,
+    QueryCredentials,
+)
 from gateway.catalog.snapshot import ResolvedBackend
 
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.catalog.models import UNION_TAGS
+from gateway.catalog.backend_settings import UNION_TAGS
 from gateway.errors import Fault
 
 # With this pydantic ends the path of a finding about a mapping's key, behind the key itself.

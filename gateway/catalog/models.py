@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
+from gateway.catalog.backend_settings import BackendChoice, BackendSettings, Timeouts
 from gateway.catalog.base import Model
 from gateway.catalog.fields import (
     ApiPath,
     ByteCount,
-    CredentialText,
-    HeaderName,
     KeyHeaderName,
     Line,
     Lines,
@@ -26,19 +25,13 @@ from gateway.catalog.fields import (
     Names,
     QueryName,
     ScopeText,
-    Seconds,
     SecretText,
-    Url,
 )
 from gateway.catalog.limits import Limits, Prices
 from gateway.catalog.placeholders import setting_in
+from gateway.catalog.semantic_cache import Cached
 
 DEFAULT_MAX_REQUEST_BYTES = 20 * 1024 * 1024
-
-# pydantic puts these into the path of a finding; `faults.py` takes them out again.
-CREDENTIAL_TAGS = MappingProxyType({"header": "<header>", "query": "<query>", "managedIdentity": "<managedIdentity>"})
-BACKEND_TAGS = ("<name>", "<settings>")
-UNION_TAGS = frozenset({*CREDENTIAL_TAGS.values(), *BACKEND_TAGS})
 
 Kind = Literal["Api", "Backend", "Product", "Subscription", "NamedValue", "Gateway"]
 SubscriptionState = Literal["submitted", "active", "suspended", "rejected", "cancelled", "expired"]
@@ -62,102 +55,11 @@ class Named(Written):
     display_name: Line | None = None
 
 
-class Timeouts(Model):
-    """Seconds. For a backend, the gateway's own values stand for what is left out."""
-
-    connect: Seconds = 5.0
-    first_byte: Seconds = 120.0
-    between_chunks: Seconds = 60.0
-
-    def over(self, defaults: Timeouts) -> Timeouts:
-        """These values, with those of `defaults` for what was not written here."""
-        written = {name: getattr(self, name) for name in self.model_fields_set}
-        return defaults.model_copy(update=written)
-
-
-class HeaderCredentials(Model):
-    """A header that the backend asks for."""
-
-    header: HeaderName
-    value: CredentialText
-
-
-class QueryCredentials(Model):
-    """A query parameter that the backend asks for."""
-
-    query: QueryName
-    value: CredentialText
-
-
-class ManagedIdentity(Model):
-    """The app's managed identity, and what it asks a token for."""
-
-    scope: Annotated[SecretText, Field(max_length=1_000)]
-    client_id: Line | None = None
-
-
-class ManagedIdentityCredentials(Model):
-    """A bearer token of the app's managed identity."""
-
-    managed_identity: ManagedIdentity
-
-    @property
-    def scope(self) -> str:
-        """For example `https://cognitiveservices.azure.com/.default`."""
-        return self.managed_identity.scope
-
-    @property
-    def client_id(self) -> str | None:
-        """Which user-assigned identity; None is the app's default one."""
-        return self.managed_identity.client_id
-
-
-def _credentials_tag(value: Any) -> str | None:
-    if isinstance(value, Model):
-        value = value.to_json()
-    tags = [tag for key, tag in CREDENTIAL_TAGS.items() if isinstance(value, dict) and key in value]
-    return tags[0] if len(tags) == 1 else None
-
-
-Credentials = Annotated[
-    Annotated[HeaderCredentials, Tag("<header>")]
-    | Annotated[QueryCredentials, Tag("<query>")]
-    | Annotated[ManagedIdentityCredentials, Tag("<managedIdentity>")],
-    Discriminator(
-        _credentials_tag,
-        custom_error_type="credentials",
-        custom_error_message="must have exactly one of header, query and managedIdentity",
-    ),
-]
-
-
-class BackendSettings(Model):
-    """How to reach a model's endpoint."""
-
-    url: Url
-    credentials: Credentials | None = None
-    timeouts: Timeouts = Timeouts()
-    http2: bool = False
-    proxy: Url | None = None
-    trust_environment: bool = False
-    verify_tls: bool = True
-
-    @model_validator(mode="after")
-    def _http2_needs_tls(self) -> Self:
-        if self.http2 and not self.url.lower().startswith("https://"):
-            raise ValueError("http2 needs a url with https://, for HTTP/2 is agreed on in the TLS handshake")
-        return self
-
-
 class Backend(BackendSettings, Named):
     """A backend as a document of its own, for several APIs to use."""
 
     kind: ClassVar[Kind] = "Backend"
     description: Lines | None = None
-
-
-def _backend_tag(value: Any) -> str:
-    return "<name>" if isinstance(value, str) else "<settings>"
 
 
 class SubscriptionKeyParameterNames(Model):
@@ -173,16 +75,14 @@ class SubscriptionKeyParameterNames(Model):
         return self
 
 
-class Api(Limits, Named):
+class Api(Limits, Cached, Named):
     """One LLM endpoint, offered to callers below a path of the gateway."""
 
     kind: ClassVar[Kind] = "Api"
     description: Lines | None = None
     path: ApiPath
     type: Literal["openai", "passthrough"]
-    backend: Annotated[
-        Annotated[Name, Tag("<name>")] | Annotated[BackendSettings, Tag("<settings>")], Discriminator(_backend_tag)
-    ]
+    backend: BackendChoice
     products: Names = ()
     subscription_required: bool = True
     subscription_key_parameter_names: SubscriptionKeyParameterNames | None = None
@@ -190,7 +90,7 @@ class Api(Limits, Named):
     prices: Prices = Field(default_factory=dict)
 
 
-class Product(Limits, Named):
+class Product(Limits, Cached, Named):
     """A set of APIs that callers subscribe to together."""
 
     kind: ClassVar[Kind] = "Product"
@@ -260,7 +160,7 @@ class StoredNamedValue(NamedValue):
         return NamedValue.model_validate(fields)
 
 
-class Gateway(Limits, Written):
+class Gateway(Limits, Cached, Written):
     """Settings of the whole gateway. There is one such document at most."""
 
     kind: ClassVar[Kind] = "Gateway"

@@ -7,24 +7,16 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Self
 
+from gateway.catalog.backend_settings import BackendSettings, ManagedIdentityCredentials
+from gateway.catalog.caches import Caches, ResolvedCache
 from gateway.catalog.fields import check_secret_text
 from gateway.catalog.limits import Price
 from gateway.catalog.loading import LoadFault, where
-from gateway.catalog.models import (
-    Api,
-    Backend,
-    BackendSettings,
-    Document,
-    Gateway,
-    Kind,
-    ManagedIdentityCredentials,
-    NamedValue,
-    Product,
-    Written,
-)
+from gateway.catalog.models import Api, Backend, Document, Gateway, Kind, NamedValue, Product, Written
 from gateway.catalog.placeholders import Unresolved, resolve
 from gateway.catalog.routing import Routes
 from gateway.catalog.secrets import SecretBox, SecretFault, reveal
+from gateway.catalog.semantic_cache import MODES_BY_MEANING, Cached, SemanticCache
 from gateway.errors import Fault
 
 
@@ -49,6 +41,7 @@ class ApiEntry:
     gateway: Gateway = field(default_factory=Gateway)
     # The API's own, and the gateway's for the models that it does not name.
     prices: Mapping[str, Price] = field(default_factory=lambda: MappingProxyType({}))
+    caches: Caches = field(default_factory=Caches)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +53,8 @@ class Snapshot:
     apis: Mapping[str, ApiEntry]
     products: Mapping[str, Product]
     backends: Mapping[str, ResolvedBackend]
+    # By the document that has the settings.
+    caches: Mapping[tuple[Kind, str], ResolvedCache]
     named_values: Mapping[str, str] = field(repr=False)
     # What this snapshot was made of, for the next one to fall back on.
     documents: Mapping[tuple[Kind, str], Document] = field(repr=False)
@@ -91,6 +86,7 @@ class Snapshot:
             apis=MappingProxyType(entries),
             products=MappingProxyType(resolver.products),
             backends=MappingProxyType(resolver.backends),
+            caches=MappingProxyType(resolver.caches),
             named_values=MappingProxyType(resolver.named_values),
             documents=MappingProxyType(resolver.documents),
             routes=Routes({entry.api.path: entry for entry in entries.values()}),
@@ -116,6 +112,7 @@ class _Resolver:
         self.products = {product.name: product for product in self._all(Product)}
         self.named_values = self._reveal_all(secrets)
         self.backends = self._resolve_backends()
+        self.caches = self._resolve_caches()
 
     def api_entries(self) -> dict[str, ApiEntry]:
         """The APIs that can be served, by name; no two of them on one path."""
@@ -188,26 +185,55 @@ class _Resolver:
         products = tuple(self.products[name] for name in api.products)
         return ApiEntry(
             api=api,
-            backend=self._backend_of(api),
+            backend=self._backend_of(api.backend, api.name, "backend"),
             products=products,
             max_request_bytes=api.max_request_bytes or self.gateway.max_request_bytes,
             open_product=_open_product(products),
             gateway=self.gateway,
             prices=self._prices(api),
+            caches=self._caches(self.caches.get(("Api", api.name)), api.products),
         )
 
     def _prices(self, api: Api) -> Mapping[str, Price]:
         return MappingProxyType({**self.gateway.prices, **api.prices})
 
-    def _backend_of(self, api: Api) -> ResolvedBackend:
-        if isinstance(api.backend, str):
-            if api.backend not in self.backends:
-                raise Unresolved(f"backend: Backend {api.backend} is missing or cannot be used")
-            return self.backends[api.backend]
+    def _resolve_caches(self) -> dict[tuple[Kind, str], ResolvedCache]:
+        caches: dict[tuple[Kind, str], ResolvedCache] = {}
+        for key, document in self.documents.items():
+            if isinstance(document, Cached) and document.semantic_cache is not None:
+                caches[key] = self._resolve_cache(*key, document.semantic_cache)
+        return caches
+
+    def _resolve_cache(self, kind: Kind, name: str, settings: SemanticCache) -> ResolvedCache:
+        if settings.embeddings is None or settings.mode not in MODES_BY_MEANING:
+            return ResolvedCache(settings)
+        choice = settings.embeddings.backend
         try:
-            return self._resolve(api.name, api.backend)
+            backend = self._backend_of(choice, f"{name}-embeddings", "semanticCache.embeddings.backend")
         except Unresolved as error:
-            raise Unresolved(f"backend.credentials.value: {error}") from error
+            self._fault(kind, name, str(error))
+        else:
+            return ResolvedCache(settings, backend)
+        last_good = self._previous.caches.get((kind, name)) if self._previous else None
+        if last_good is None or last_good.backend is None:
+            return ResolvedCache(settings)
+        # A model and its backend belong together. Who shares answers with whom is as it is written now.
+        kept = settings.model_copy(update={"embeddings": last_good.settings.embeddings})
+        return ResolvedCache(kept, last_good.backend)
+
+    def _caches(self, of_api: ResolvedCache | None, products: Iterable[str]) -> Caches:
+        of_products = {name: self.caches["Product", name] for name in products if ("Product", name) in self.caches}
+        return Caches(of_api, MappingProxyType(of_products), self.caches.get(("Gateway", self.gateway.name)))
+
+    def _backend_of(self, choice: str | BackendSettings, name: str, field: str) -> ResolvedBackend:
+        if isinstance(choice, str):
+            if choice not in self.backends:
+                raise Unresolved(f"{field}: Backend {choice} is missing or cannot be used")
+            return self.backends[choice]
+        try:
+            return self._resolve(name, choice)
+        except Unresolved as error:
+            raise Unresolved(f"{field}.credentials.value: {error}") from error
 
     def _resolve(self, name: str, settings: BackendSettings) -> ResolvedBackend:
         timeouts = settings.timeouts.over(self.gateway.timeouts)
@@ -240,6 +266,7 @@ class _Resolver:
             open_product=_open_product(products),
             gateway=self.gateway,
             prices=self._prices(entry.api),
+            caches=self._caches(entry.caches.of_api, (product.name for product in products)),
         )
 
     def _fault(self, kind: Kind, name: str, problem: str) -> None:

@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
+from gateway.catalog.backend_settings import BackendSettings, HeaderCredentials, QueryCredentials
 from gateway.catalog.loading import where
-from gateway.catalog.models import (
-    Api,
-    Backend,
-    BackendSettings,
-    Document,
-    Gateway,
-    HeaderCredentials,
-    Kind,
-    Product,
-    QueryCredentials,
-    Subscription,
-)
+from gateway.catalog.models import Api, Backend, Document, Gateway, Kind, Product, Subscription
 from gateway.catalog.placeholders import named_values_in
+from gateway.catalog.semantic_cache import Cached
 from gateway.errors import Fault
 
 Reference = tuple[str, Kind, str]
@@ -53,14 +44,20 @@ def references(document: Document) -> Iterator[Reference]:
     """What a document refers to: the field that does, and the kind and name it means."""
     if isinstance(document, Api):
         yield from (("products", "Product", name) for name in document.products)
-        if isinstance(document.backend, str):
-            yield "backend", "Backend", document.backend
-        else:
-            yield from _named_values(document.backend, "backend.")
+        yield from _backend(document.backend, "backend")
     if isinstance(document, Backend):
         yield from _named_values(document, "")
     if isinstance(document, Subscription):
         yield from _scope(document.scope)
+    if isinstance(document, Cached) and document.semantic_cache and document.semantic_cache.embeddings:
+        yield from _backend(document.semantic_cache.embeddings.backend, "semanticCache.embeddings.backend")
+
+
+def _backend(choice: str | BackendSettings, field: str) -> Iterator[Reference]:
+    if isinstance(choice, str):
+        yield field, "Backend", choice
+    else:
+        yield from _named_values(choice, f"{field}.")
 
 
 def _named_values(settings: BackendSettings, prefix: str) -> Iterator[Reference]:

@@ -44,8 +44,8 @@ REFERRERS: Mapping[Kind, tuple[Kind, ...]] = MappingProxyType(
     {
         "Api": ("Subscription",),
         "Product": ("Api", "Subscription"),
-        "Backend": ("Api",),
-        "NamedValue": ("Api", "Backend"),
+        "Backend": ("Api", "Product", "Gateway"),
+        "NamedValue": ("Api", "Product", "Gateway", "Backend"),
     }
 )
 

@@ -8,7 +8,7 @@ import pytest
 from gateway.backends.client import BackendClient
 from gateway.backends.target import Target
 from gateway.backends.transport import HTTP11Transport
-from gateway.catalog.models import BackendSettings
+from gateway.catalog.backend_settings import BackendSettings
 from gateway.catalog.snapshot import ResolvedBackend
 from gateway.errors import GatewayError
 from tests.backends.raw_server import Peer, RawServer

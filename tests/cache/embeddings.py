@@ -15,7 +15,7 @@ import pytest
 from gateway.backends.client import BackendClient
 from gateway.backends.credentials import TokenSource
 from gateway.cache.embedder import Embedder, EmbeddingFailed
-from gateway.catalog.models import BackendSettings
+from gateway.catalog.backend_settings import BackendSettings
 from gateway.catalog.snapshot import ResolvedBackend
 from tests.backends.raw_server import Peer, RawServer, Script
 from tests.backends.test_client import NoTokens

@@ -11,7 +11,7 @@ import pytest
 from gateway.backends.client import BackendResponse
 from gateway.backends.target import Target
 from gateway.cache.embedder import Embedder
-from gateway.catalog.models import BackendSettings
+from gateway.catalog.backend_settings import BackendSettings
 from gateway.catalog.snapshot import ResolvedBackend
 from gateway.errors import ProviderError
 from local.model import ModelServer

@@ -1,5 +1,6 @@
 """docs/catalog.md and the models say the same."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,16 +9,18 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
+from gateway.catalog.backend_settings import BackendSettings
 from gateway.catalog.limits import Budget, Price, RateLimit, TokenLimit, TokenMetrics
 from gateway.catalog.loading import parse_documents
-from gateway.catalog.models import MODELS, BackendSettings, Document
+from gateway.catalog.models import MODELS, Document
+from gateway.catalog.semantic_cache import SemanticCache
 from gateway.catalog.validation import check_catalog
 
 TEXT = (Path(__file__).parents[2] / "docs" / "catalog.md").read_text(encoding="utf-8")
 EXAMPLES = dict(re.findall(r"^### (.+?)\n.*?```yaml\n(.*?)```", TEXT, flags=re.MULTILINE | re.DOTALL))
 
 
-WITH_A_TABLE_OF_THEIR_OWN = (BackendSettings, TokenLimit, RateLimit, Budget, Price, TokenMetrics)
+WITH_A_TABLE_OF_THEIR_OWN = (BackendSettings, TokenLimit, RateLimit, Budget, Price, TokenMetrics, SemanticCache)
 LIMITS = {
     "tokenLimit": TokenLimit,
     "rateLimit": RateLimit,
@@ -76,6 +79,18 @@ def test_simple_defaults_of_limits_are_those_of_the_code(name: str) -> None:
             assert documented == "required"
         elif isinstance(field.default, str | int | float):
             assert documented == f"`{field.default:g}`" if isinstance(field.default, float) else f"`{field.default}`"
+
+
+def test_every_field_of_the_cache_is_documented_with_its_default_and_no_other() -> None:
+    """Numbers, words, lists and truth values, as they would be written in JSON."""
+    table = rows("Semantic cache")
+    fields = {f"semanticCache.{field}" for field in fields_of(SemanticCache)}
+    assert set(table) == fields
+    assert all(len(cells) == 2 and all(cells) for cells in table.values())
+    for field in SemanticCache.model_fields.values():
+        if field.default is not None:
+            default = list(field.default) if isinstance(field.default, tuple) else field.default
+            assert table[f"semanticCache.{field.alias}"][0] == f"`{json.dumps(default)}`"
 
 
 @pytest.mark.parametrize("kind", MODELS)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gateway.catalog.loading import dump_documents
+from gateway.catalog.remarks import remarks
 from gateway.catalog.validation import check_catalog
 from gateway.errors import CatalogError, Fault
 from gateway.management.cli.failures import REFUSED
@@ -61,24 +62,31 @@ def apply(files: tuple[str, ...], more_files: tuple[str, ...], as_json: bool) ->
 def check(files: tuple[str, ...], more_files: tuple[str, ...], offline: bool, as_json: bool) -> None:
     """Validate files, without writing anything.
 
-    They are judged together with the stored catalog, as it would be after `apply`."""
-    faults = _faults_in((*files, *more_files), offline)
+    They are judged together with the stored catalog, as it would be after `apply`. What is allowed but worth a second
+    look is said too, and changes nothing of the outcome."""
+    faults, noted = _judge((*files, *more_files), offline)
     if as_json:
-        found = [{"where": fault.where, "problem": fault.problem} for fault in faults]
-        print_json({"valid": not faults, "faults": found})
-    elif faults:
+        print_json({"valid": not faults, "faults": _faults_json(faults), "remarks": _faults_json(noted)})
+        click.get_current_context().exit(REFUSED if faults else 0)
+    for remark in noted:
+        click.echo(f"Mind: {remark}", err=True)
+    if faults:
         raise CatalogError(faults)
-    else:
-        click.echo("Nothing is wrong.")
-    click.get_current_context().exit(REFUSED if faults else 0)
+    click.echo("Nothing is wrong.")
 
 
-def _faults_in(sources: Sequence[str], offline: bool) -> Sequence[Fault]:
+def _judge(sources: Sequence[str], offline: bool) -> tuple[Sequence[Fault], Sequence[Fault]]:
+    """The faults, and what is to be remarked."""
     try:
         documents = read_documents(sources, surroundings().directory)
     except CatalogError as error:
-        return error.faults
-    return check_catalog(documents) if offline else run(lambda service: service.check(documents))
+        return error.faults, ()
+    faults = check_catalog(documents) if offline else run(lambda service: service.check(documents))
+    return faults, remarks(documents)
+
+
+def _faults_json(faults: Sequence[Fault]) -> list[dict[str, str]]:
+    return [{"where": fault.where, "problem": fault.problem} for fault in faults]
 
 
 @click.command(cls=Command, examples=["export", "export --output catalog.yaml", "export --json"])

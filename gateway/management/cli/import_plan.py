@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gateway.catalog.backend_settings import BackendSettings, HeaderCredentials
 from gateway.catalog.fields import check_name, check_path, check_secret_text
 from gateway.catalog.loading import validate
-from gateway.catalog.models import Api, BackendSettings, Document, HeaderCredentials, NamedValue, Product
+from gateway.catalog.models import Api, Document, NamedValue, Product
 from gateway.catalog.placeholders import check_placeholders, named_values_in, placeholders
 from gateway.errors import CatalogError, Fault
 from gateway.management.service import CatalogService

@@ -9,8 +9,9 @@ from typing import Any, cast
 
 import click
 
+from gateway.catalog.backend_settings import BackendSettings
 from gateway.catalog.fields import write_moment
-from gateway.catalog.models import Api, Backend, BackendSettings, Document, Kind, NamedValue, Product, Subscription
+from gateway.catalog.models import Api, Backend, Document, Kind, NamedValue, Product, Subscription
 from gateway.catalog.placeholders import setting_in
 from gateway.errors import CatalogError
 from gateway.management.cli.failures import Refused

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from gateway.backends.client import BackendClient, BackendResponse
 from gateway.backends.credentials import ManagedIdentity
 from gateway.backends.target import Target
-from gateway.catalog.models import Timeouts
+from gateway.catalog.backend_settings import Timeouts
 from gateway.catalog.snapshot import ResolvedBackend
 from gateway.errors import GatewayError
 from gateway.management.cli.probe_failures import explain_failure

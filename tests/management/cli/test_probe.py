@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
-from gateway.catalog.models import BackendSettings, Timeouts
+from gateway.catalog.backend_settings import BackendSettings, Timeouts
 from gateway.catalog.snapshot import ResolvedBackend
 from gateway.management.cli.probe import Finding, probe
 from tests.backends.raw_server import Peer, RawServer, Script
