@@ -7,6 +7,7 @@ import logging
 import os
 import random
 import re
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from starlette.responses import Response
 from gateway.backends.client import BackendClient
 from gateway.backends.credentials import ManagedIdentity
 from gateway.body import RequestBody
+from gateway.cache.service import AnswerCache
 from gateway.call import Call, EndCallback, Header, Reply, first_value
 from gateway.catalog.keys import holds_key
 from gateway.catalog.live import LiveCatalog
@@ -35,6 +37,7 @@ from gateway.request_log import log_request
 from gateway.response import STOPPING, GatewayResponse, reply_of
 from gateway.services import Services
 from gateway.settings import Settings
+from gateway.storage.cache import CacheStore
 from gateway.storage.catalog import CatalogStore
 from gateway.storage.ledger import LedgerStore
 from gateway.storage.subscriptions import SubscriptionRecord, SubscriptionStore
@@ -48,6 +51,7 @@ log = logging.getLogger("gateway")
 
 # For calls still at work when the process ends.
 LAST_WORDS_SECONDS = 2.0
+MEGABYTE = 1024 * 1024
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
@@ -65,6 +69,7 @@ class Gateway:
         self._recorders: list[EndCallback] = [log_request, self._usage.record]
         if self._telemetry is not None:
             self._recorders.append(self._telemetry.record)
+        backend_client = BackendClient(self._tokens, settings.max_backend_connections)
         self._services = Services(
             key_cache=KeyCache(
                 _finder(subscriptions),
@@ -72,12 +77,19 @@ class Gateway:
                 unknown_seconds=settings.unknown_key_cache_seconds,
                 size=settings.key_cache_size,
             ),
-            backend_client=BackendClient(self._tokens, settings.max_backend_connections),
+            backend_client=backend_client,
             tokenizer=Tokenizer(),
             ledger=Ledger(
                 LedgerStore(self.tables), on_cut_off=self._telemetry.ledger_unavailable if self._telemetry else None
             ),
             drains=Drains(),
+            cache=AnswerCache(
+                CacheStore(self.tables),
+                backend_client,
+                time.time,
+                settings.cache_memory_megabytes * MEGABYTE,
+                settings.cache_answers_megabytes * MEGABYTE,
+            ),
             recorders=self._recorders,
             clock=lambda: datetime.now(UTC),
             function_auth=self.function_auth,
@@ -104,6 +116,7 @@ class Gateway:
             await self._catalog.aclose()
             # In this order: what a drain has read is charged, what has been charged is pushed.
             await self._services.drains.aclose()
+            await self._services.cache.aclose()
             await self._services.ledger.aclose()
             await self._usage.aclose()
             if self._telemetry is not None:

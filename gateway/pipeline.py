@@ -9,6 +9,7 @@ from typing import Protocol
 from gateway.call import Call, Reply
 from gateway.catalog.snapshot import ApiEntry
 from gateway.policies.admit import Admit
+from gateway.policies.cache import Cache
 from gateway.policies.forward import Forward
 from gateway.policies.limit import Limit, has_limits
 from gateway.policies.measure import Measure
@@ -27,13 +28,14 @@ class Policy(Protocol):
 
 def policies(entry: ApiEntry, services: Services) -> Sequence[Policy]:
     """The policies of one API, outermost first. One without settings for this API is not in the list."""
-    limited = has_limits(entry)
-    limits = [Limit(entry, services.ledger, services.tokenizer, services.drains)] if limited else []
+    limits = [Limit(entry, services.ledger, services.tokenizer, services.drains)] if has_limits(entry) else []
+    caches = [Cache(entry, services.cache)] if entry.caches.all() else []
     return [
         Record(services.recorders),
         Admit(entry, services.key_cache, services.clock, services.function_auth),
-        Operate(entry, reads_passthrough=limited),
+        Operate(entry, reads_passthrough=bool(limits or caches)),
         *limits,
+        *caches,
         Measure(entry, services.tokenizer),
         Forward(entry, services.backend_client),
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.backends.client import BackendClient
+from gateway.cache.service import AnswerCache
 from gateway.call import EndCallback
 from gateway.ledger.ledger import Ledger
 from gateway.llm.tokenizer import Tokenizer
@@ -25,6 +26,7 @@ class Services:
     tokenizer: Tokenizer
     ledger: Ledger
     drains: Drains
+    cache: AnswerCache
     # What is told of every call when it is over.
     recorders: Sequence[EndCallback]
     clock: Clock

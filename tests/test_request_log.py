@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.app import REQUEST_ID
-from gateway.call import Caller, Outcome
+from gateway.call import CacheNote, Caller, Outcome
 from gateway.catalog.keys import generate
 from gateway.llm.usage import Usage
 from gateway.request_log import log_request
@@ -46,6 +46,18 @@ def test_a_line_is_one_json_document(model: str | None, logged: str | None, capl
         *("completionTokens", "cachedTokens", "reasoningTokens", "status", "code", "milliseconds"),
         *("gatewayMilliseconds", "bytesReceived", "bytesSent", "stream", "aborted"),
     }
+
+
+def test_what_a_cache_did(caplog: pytest.LogCaptureFixture) -> None:
+    """More fields, and only where a cache applies."""
+    call = make_call()
+    call.cache = CacheNote("MISS; loading", "1-a", 0.04321, would_be="HIT; exact", embedding_tokens=7)
+    call.cache.embedding_seconds = 0.0125
+    with caplog.at_level(logging.INFO, "gateway.request"):
+        log_request(call, Outcome(status=200))
+    document = json.loads(caplog.messages[0])
+    names = ("cache", "cacheWouldBe", "cacheId", "cacheDistance", "embeddingTokens", "embeddingMilliseconds")
+    assert [document[name] for name in names] == ["MISS; loading", "HIT; exact", "1-a", 0.0432, 7, 12.5]
 
 
 def test_request_ids_need_no_escapes() -> None:

@@ -98,7 +98,7 @@ class Limit:
         return price
 
     def _finish(self, call: Call, reply: Reply, held: _Held) -> Reply:
-        if reply.status >= 400:
+        if reply.status >= 400 or call.outcome.cached:
             held.settle(call, None)
         elif call.usage is not None:
             held.settle(call, call.usage)

@@ -6,6 +6,7 @@ import logging
 
 import click
 
+from gateway.management.cli.cache import cache
 from gateway.management.cli.catalog_files import apply, check, export
 from gateway.management.cli.failures import RootGroup
 from gateway.management.cli.import_api import import_api
@@ -64,6 +65,7 @@ for command in (
     backends,
     gateway,
     limits,
+    cache,
     usage,
     secret_key,
 ):

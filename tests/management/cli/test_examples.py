@@ -8,10 +8,14 @@ from collections.abc import Iterator
 import click
 import pytest
 
+from gateway.cache.entry import Entry
 from gateway.ledger.record import Record
 from gateway.management.cli.options import PROGRAM
 from gateway.management.cli.root import cli
 from gateway.settings import Settings
+from gateway.storage.cache import CacheStore
+from gateway.storage.cache_rows import Kept
+from gateway.storage.cache_rows import Record as CacheRecord
 from gateway.storage.ledger import LedgerStore
 from gateway.storage.tables import Tables
 from local.model import ModelServer
@@ -34,6 +38,7 @@ state: published
 ---
 {API}---
 {SUBSCRIPTION}"""
+ENTRY = "1763884800000-0123456789ab"
 COUNTERS = ("subscription:team-a", "subscription:team-a+model:gpt-4o")
 FILES = {
     "catalog.yaml": CATALOG.replace("value: sk-very-secret", "value: '{{env:OPENAI_KEY}}'"),
@@ -71,6 +76,14 @@ def printed_examples() -> list[str]:
     return list(found)
 
 
+async def keep(connection: str) -> None:
+    """Have the cache hold the entry that examples name."""
+    tables = Tables(Settings(tables=connection))
+    entry = Entry(ENTRY, "0" * 64, b"c" * 16, b"e" * 16, b"", 1763884800.0, 4e9, "openai", "team-a")
+    await CacheStore(tables).write(CacheRecord(Kept(entry), b"answer", "gpt-4o"))
+    await tables.aclose()
+
+
 async def count(connection: str) -> None:
     """Have the ledger know the counters that examples name."""
     tables = Tables(Settings(tables=connection))
@@ -99,6 +112,8 @@ def test_an_example_does_what_it_says(gateway: CommandLine, model: ModelServer, 
     for name, text in FILES.items():
         gateway.file(name, text)
     assert gateway("apply", "-f", "-", stdin=CATALOG).exit_code == 0
+    if example.startswith("cache"):
+        asyncio.run(keep(gateway.environment["GATEWAY_TABLES"]))
     if example.startswith("limits"):
         asyncio.run(count(gateway.environment["GATEWAY_TABLES"]))
     for beginning, command in BEFORE.items():

@@ -1,0 +1,84 @@
+"""All that caching needs, one of each for the whole gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+
+from gateway.cache.answers.stored import StoredAnswer
+from gateway.cache.backend_transport import Sender
+from gateway.cache.embedder import Embedder
+from gateway.cache.entry import Entry
+from gateway.cache.flights import Flights
+from gateway.cache.scopes import Scopes
+from gateway.cache.sweeping import Sweeper
+from gateway.cache.writer import Writer
+from gateway.catalog.snapshot import ResolvedBackend
+from gateway.storage.cache import CacheStore
+
+# Answers ready to be given. What is beyond is unpacked again, which takes some 20 µs.
+MOST_READY = 1_000
+# Models that embed, whatever catalogs come and go: what one remembers is lost with it.
+MOST_EMBEDDERS = 100
+
+
+class AnswerCache:
+    """`now` is the time of day, in seconds since 1970."""
+
+    def __init__(
+        self, store: CacheStore, client: Sender, now: Callable[[], float], memory_bytes: int, answer_bytes: int
+    ) -> None:
+        self.now = now
+        self.flights = Flights()
+        self.scopes = Scopes(store, now, memory_bytes=memory_bytes, answer_bytes=answer_bytes)
+        self.writer = Writer(store, self.scopes, now)
+        self.sweeper = Sweeper(store, now)
+        self._client = client
+        self._embedders: dict[tuple[str, str, int | None], tuple[ResolvedBackend, Embedder]] = {}
+        self._replaced: set[asyncio.Task[None]] = set()
+        self._ready: OrderedDict[str, StoredAnswer] = OrderedDict()
+
+    def embedder(self, backend: ResolvedBackend, model: str, dimensions: int | None) -> Embedder:
+        """Who asks a model for vectors: the same as long as its backend's settings are the same."""
+        key = (backend.name, model, dimensions)
+        known = self._embedders.get(key)
+        if known is not None and known[0] == backend:
+            return known[1]
+        if known is not None or len(self._embedders) >= MOST_EMBEDDERS:
+            self._close(self._embedders.pop(key if known is not None else next(iter(self._embedders)))[1])
+        embedder = Embedder(self._client, backend, model, dimensions)
+        self._embedders[key] = (backend, embedder)
+        return embedder
+
+    async def answer(self, entry: Entry) -> StoredAnswer | None:
+        """What was answered; None if it is gone or cannot be read."""
+        answer = self._ready.get(entry.id)
+        if answer is not None:
+            self._ready.move_to_end(entry.id)
+            return answer
+        content = await self.scopes.answer(entry)
+        if content is None:
+            return None
+        try:
+            answer = StoredAnswer.from_bytes(content)
+        except ValueError:
+            self.scopes.drop(entry)
+            return None
+        self._ready[entry.id] = answer
+        if len(self._ready) > MOST_READY:
+            self._ready.popitem(last=False)
+        return answer
+
+    async def aclose(self) -> None:
+        """End what is shared, write what waits, and close everything."""
+        await self.flights.aclose()
+        await asyncio.gather(*(embedder.aclose() for _, embedder in self._embedders.values()), *self._replaced)
+        await self.sweeper.aclose()
+        await self.writer.aclose()
+        await self.scopes.aclose()
+
+    def _close(self, embedder: Embedder) -> None:
+        task = asyncio.get_running_loop().create_task(embedder.aclose())
+        self._replaced.add(task)
+        task.add_done_callback(self._replaced.discard)

@@ -1,0 +1,141 @@
+"""What one call asks of the cache, what it gets, and what is kept of its answer."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from gateway.cache.answers import replay
+from gateway.cache.embedder import EmbeddingFailed
+from gateway.cache.entry import Entry, Match
+from gateway.cache.following import State
+from gateway.cache.guard import disagreement
+from gateway.cache.guarding.fingerprint import Fingerprint
+from gateway.cache.question import Question
+from gateway.cache.service import AnswerCache
+from gateway.cache.wish import Wish
+from gateway.call import CacheNote, Call, Reply
+from gateway.llm.answer_reader import AnswerReader
+from gateway.llm.tokens import Protocol
+from gateway.policies.cache_keeper import Keeper
+from gateway.policies.cache_rules import CacheRules
+
+if TYPE_CHECKING:
+    from gateway.cache.axes import Vector
+
+# Entries whose words are compared, nearest first.
+MOST_COMPARED = 8
+
+JSON = (b"content-type", b"application/json")
+EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
+
+
+class Lookup:
+    """One call's. `note` is what is said of it."""
+
+    def __init__(self, cache: AnswerCache, rules: CacheRules, call: Call, question: Question, wish: Wish) -> None:
+        self.note = CacheNote("MISS")
+        self.serves = rules.serves and wish.looks_up
+        self.keeper = Keeper(cache, rules, call, question)
+        self._cache = cache
+        self._rules = rules
+        self._call = call
+        self._question = question
+        self._wish = wish
+
+    @property
+    def flight_key(self) -> bytes:
+        """The same for those who can share a call to the backend: they ask the same, and in the same form."""
+        question = self._question
+        form = b"%d%d" % (question.streams, question.wants_usage)
+        own = b"" if self.serves else self._call.request_id.encode()
+        return b"|".join((question.scope.encode(), question.exact, form, own))
+
+    async def exact(self) -> Reply | None:
+        """The answer to the same text, if it is kept. No embedding is asked for."""
+        rules, question = self._rules, self._question
+        if not self._wish.looks_up:
+            return None
+        state = await self._cache.scopes.open(question.scope, rules.kind)
+        entry = self._cache.scopes.exact(question.scope, question.exact, self._cache.now())
+        if entry is None:
+            self._miss_for(state)
+            return None
+        return await self._answer(Match(entry, 0.0), "exact")
+
+    async def by_meaning(self) -> Reply | None:
+        """The answer to a text that means the same, if one is kept; what was learned of this text is kept with it."""
+        question, rules = self._question, self._rules
+        if rules.embedder is None or not question.by_meaning or not (self._wish.looks_up or self._wish.keeps):
+            return None
+        try:
+            embedding = await rules.embedder.embed(question.text, rules.settings.embedding_timeout)
+        except EmbeddingFailed as failed:
+            self.note.status = f"MISS; {failed.reason}"
+            return None
+        self.note.embedding_tokens, self.note.embedding_seconds = embedding.tokens, embedding.seconds
+        self.keeper.vector = embedding.vector
+        match = await self._nearest(embedding.vector) if self._wish.looks_up else None
+        return None if match is None else await self._answer(match, "semantic")
+
+    async def _nearest(self, vector: Vector) -> Match | None:
+        question, rules, scopes = self._question, self._rules, self._cache.scopes
+        # Again, for the number of dimensions may be known only now.
+        await scopes.open(question.scope, rules.kind)
+        threshold = self._wish.threshold(rules.settings.score_threshold)
+        matches = await scopes.search(
+            question.scope, vector, question.context, threshold, self._cache.now(), MOST_COMPARED
+        )
+        return next((match for match in matches if self._agrees(match.entry)), None)
+
+    def _agrees(self, entry: Entry) -> bool:
+        """Whether the guard lets the answer to an entry's text be given for this one."""
+        if not self._rules.settings.guard:
+            return True
+        try:
+            cached = Fingerprint.from_bytes(entry.fingerprint)
+        except ValueError:
+            # Kept when the guard was off, or by a version that reads differently.
+            return False
+        return disagreement(cached, self.keeper.fingerprint()) is None
+
+    async def _answer(self, match: Match, how: str) -> Reply | None:
+        if not self._rules.serves:
+            self.note.would_be = f"HIT; {how}"
+            self.note.id, self.note.distance = match.entry.id, match.distance
+            return None
+        answer = await self._cache.answer(match.entry)
+        if answer is None:
+            return None
+        age = max(0, int(self._cache.now() - match.entry.created))
+        self.note.status, self.note.id, self.note.age = f"HIT; {how}", match.entry.id, age
+        self.note.distance = match.distance
+        self._call.outcome.cached = True
+        moment, new_id = int(self._cache.now()), lambda: uuid.uuid4().hex
+        if self._question.streams:
+            return Reply(200, [EVENTS], b"".join(replay.events(answer, moment, new_id, self._question.wants_usage)))
+        return Reply(200, [JSON], replay.whole(answer, moment, new_id))
+
+    def shared(self, reply: Reply) -> Reply:
+        """What another call's answer is to this one: nothing was asked for it."""
+        self.note.status = "HIT; exact"
+        self._call.outcome.cached = True
+        hides_usage = (
+            self._rules.is_openai
+            and self._call.protocol is Protocol.CHAT
+            and self._question.streams
+            and not self._question.wants_usage
+        )
+        self._call.reader = AnswerReader(lambda texts: 0, hides_usage=hides_usage)
+        return reply
+
+    def keep(self, reply: Reply) -> None:
+        """Have the backend's answer kept, if that may be."""
+        if self._wish.keeps:
+            self.keeper.begin(reply)
+            if self.keeper.reason is not None:
+                self.note.status = f"MISS; {self.keeper.reason}"
+
+    def _miss_for(self, state: State) -> None:
+        if state != "ready":
+            self.note.status = f"MISS; {state}"
