@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gateway.cache.canonical import normalised
+from gateway.cache.canonical import normalised, shortened
 
 SYSTEM_ROLES = ("system", "developer")
 TEXT_TYPES = ("text", "input_text")
@@ -96,8 +96,9 @@ def _part(part: Any) -> Any:
     if not isinstance(part, dict):
         return part
     said = {name: value for name, value in part.items() if name != MARK}
-    if isinstance(said.get("text"), str):
-        said["text"] = normalised(said["text"])
+    if not _is_text(said):
+        return shortened(said)
+    said["text"] = normalised(said["text"])
     return said
 
 

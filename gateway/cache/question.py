@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.cache import conversations
-from gateway.cache.canonical import canonical
+from gateway.cache.canonical import canonical, spelled
 from gateway.cache.conversations import Conversation
 from gateway.cache.parameters import is_stateful, shaping
 from gateway.llm.asking import asks_for_usage
@@ -99,8 +99,8 @@ def ask(
 
 
 def _question(document: Mapping[str, Any], scope: str, conversation: Conversation) -> Question:
-    context = _hash(canonical(conversation.before))
-    rest = NOTHING if conversation.rest is None else _hash(canonical(conversation.rest))
+    context = _hash(spelled(conversation.before))
+    rest = NOTHING if conversation.rest is None else _hash(spelled(conversation.rest))
     streams = document.get("stream") is True
     return Question(
         scope=scope,
