@@ -58,6 +58,23 @@ async def test_what_is_used_is_not_deleted(operator: Operator, kind: Kind, name:
     assert (await operator.service.show(kind, name)).name == name
 
 
+@pytest.mark.parametrize("kind", ["Product", "Gateway"])
+async def test_a_backend_of_embeddings_is_not_deleted(operator: Operator, kind: Kind) -> None:
+    """Whoever has the cache uses it; and whoever cannot be read may."""
+    name = "gateway" if kind == "Gateway" else "cached"
+    await operator.apply(f"""
+{{kind: Backend, name: vectors, url: "http://vectors.example/v1"}}
+---
+{{kind: {kind}, name: {name}, semanticCache: {{embeddings: {{backend: vectors, model: m}}}}}}
+""")
+    with pytest.raises(StillInUse) as caught:
+        await operator.service.delete("Backend", "vectors")
+    assert caught.value.users == (f"{kind} {name}",)
+    await break_row(operator, f"{kind}:{name}")
+    with pytest.raises(CatalogError, match=f"may be used by {kind} {name}, which cannot be read"):
+        await operator.service.delete("Backend", "vectors")
+
+
 async def test_what_is_unused_is_deleted(operator: Operator) -> None:
     """One after the other, from the users to the used; instances see a new revision."""
     await operator.apply()

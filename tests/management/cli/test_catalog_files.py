@@ -202,6 +202,17 @@ def test_check_lists_faults_as_json(unconnected: CommandLine) -> None:
     assert [fault["where"] for fault in found["faults"]] == ["a.yaml: Api broken: path", "a.yaml: Api broken: type"]
 
 
+def test_check_remarks_on_what_is_worth_a_second_look(unconnected: CommandLine) -> None:
+    """On stderr for people, beside the faults for programs; the outcome is the same."""
+    unconnected.file("a.yaml", "{kind: Gateway, semanticCache: {mode: exact, varyBy: []}}")
+    place, sentence = "Gateway gateway: semanticCache.varyBy", "is empty: all callers get each other's answers"
+    result = unconnected("check", "-f", "a.yaml", "--offline")
+    assert (result.exit_code, result.stdout) == (0, "Nothing is wrong.\n")
+    assert result.stderr == f"Mind: {place}: {sentence}\n"
+    found = unconnected.json("check", "-f", "a.yaml", "--offline")
+    assert found == {"valid": True, "faults": [], "remarks": [{"where": place, "problem": sentence}]}
+
+
 def test_an_export_as_json_is_read_back(gateway: CommandLine) -> None:
     """A list of documents is as good as several: nothing has changed, and nothing is wrong."""
     gateway.file("catalog.yaml", CATALOG)
