@@ -6,8 +6,10 @@ from typing import Any, cast
 
 from gateway.body import RequestBody
 from gateway.call import Call, Outcome, Reply
+from gateway.catalog.caches import Caches, ResolvedCache
 from gateway.catalog.limits import RateLimit
 from gateway.catalog.models import Gateway
+from gateway.catalog.semantic_cache import SemanticCache
 from gateway.catalog.snapshot import ApiEntry
 from gateway.pipeline import Next, compile_chain, policies
 from gateway.services import Services
@@ -25,6 +27,16 @@ def test_the_order() -> None:
     """Recorded first, admitted before anything is parsed, limited before it costs anything, forwarded last."""
     limited = replace(entry(), gateway=Gateway(rateLimit=(LIMIT,)))
     assert names_of(limited) == ["Record", "Admit", "Operate", "Limit", "Measure", "Forward"]
+
+
+def test_the_cache_stands_behind_the_limits() -> None:
+    """A caller who is over its limit gets nothing from the cache either; what it has need not be measured."""
+    cached = replace(entry(), caches=Caches(ResolvedCache(SemanticCache(mode="exact"))))
+    assert names_of(cached) == ["Record", "Admit", "Operate", "Cache", "Measure", "Forward"]
+    both = replace(cached, gateway=Gateway(rateLimit=(LIMIT,)))
+    assert names_of(both) == ["Record", "Admit", "Operate", "Limit", "Cache", "Measure", "Forward"]
+    off = replace(entry(), caches=Caches(ResolvedCache(SemanticCache(mode="off"))))
+    assert names_of(off) == ["Record", "Admit", "Operate", "Measure", "Forward"]
 
 
 def test_a_policy_without_settings_is_not_there() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from gateway.catalog.models import Product
     from gateway.catalog.snapshot import ApiEntry
     from gateway.pipeline import Next
+
+log = logging.getLogger("gateway.cache")
 
 # What backends, and networks before them, say of caches of their own would be taken for ours.
 OWN_HEADERS = frozenset({b"x-cache", b"x-cache-id", b"x-cache-distance"})
@@ -60,7 +64,7 @@ class Cache:
 
     async def _answer(self, call: Call, lookup: Lookup, next: Next) -> Reply:
         self._cache.sweeper.look()
-        reply = await lookup.exact()
+        reply = await _looked_up(lookup, lookup.exact)
         if reply is not None:
             return reply
         participant = self._cache.flights.join(lookup.flight_key)
@@ -76,7 +80,7 @@ class Cache:
 
 async def _fetch(call: Call, lookup: Lookup, next: Next) -> Reply:
     """What the first one does for all who ask the same meanwhile."""
-    reply = await lookup.by_meaning()
+    reply = await _looked_up(lookup, lookup.by_meaning)
     if reply is not None:
         return reply
     if call.content is None:
@@ -85,6 +89,16 @@ async def _fetch(call: Call, lookup: Lookup, next: Next) -> Reply:
     reply = _without_own(await next(call))
     lookup.keep(reply)
     return reply
+
+
+async def _looked_up(lookup: Lookup, look: Callable[[], Awaitable[Reply | None]]) -> Reply | None:
+    """A look-up that fails is a miss, whatever the reason: there is always the backend to ask."""
+    try:
+        return await look()
+    except Exception:
+        log.exception("a look-up in the cache failed")
+        lookup.note.status = "MISS; error"
+        return None
 
 
 def _without_own(reply: Reply) -> Reply:
