@@ -27,6 +27,7 @@ from gateway.catalog.secrets import SecretBox
 from gateway.catalog.snapshot import Snapshot
 from gateway.catalog.validation import uses
 from gateway.errors import CatalogError, Fault
+from gateway.management.cached_answers import CachedAnswers
 from gateway.management.plan import Key, Plan, Stored, make_plan
 from gateway.management.subscription_documents import changed_record, new_record, to_document
 from gateway.storage.catalog import CatalogConflict, CatalogStore
@@ -95,7 +96,9 @@ class CatalogService:
         subscription_store: SubscriptionStore,
         secrets: SecretBox,
         environment: Mapping[str, str],
+        cached: CachedAnswers | None = None,
     ) -> None:
+        self._cached = cached
         self._catalog = catalog_store
         self._subscriptions = subscription_store
         self._secrets = secrets
@@ -153,10 +156,15 @@ class CatalogService:
         return _public(document)
 
     async def delete(self, kind: Kind, name: str) -> None:
-        """Remove one document; raise DocumentNotFound, and StillInUse if another one refers to it."""
+        """Remove one document; raise DocumentNotFound, and StillInUse if another one refers to it.
+
+        With a subscription go the answers that were kept for it.
+        """
         if kind == "Subscription":
             if not await self._subscriptions.delete(name):
                 raise DocumentNotFound(kind, name)
+            if self._cached is not None:
+                await self._cached.purge(None, name, None)
             return
         await _again_on_conflict(lambda: self._delete(kind, name))
 

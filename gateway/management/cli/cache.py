@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +12,18 @@ import click
 
 from gateway.cache.entry import ID, Entry
 from gateway.catalog.fields import write_moment
+from gateway.catalog.secrets import SecretBox
+from gateway.management.cache_explained import Candidate
+from gateway.management.cache_explained import explain as explained
 from gateway.management.cached_answers import CachedAnswers, ScopeState
 from gateway.management.cli.failures import Refused
 from gateway.management.cli.options import JSON, Command, epilog
 from gateway.management.cli.output import Table, print_json, print_table
-from gateway.management.cli.session import run_on_tables
+from gateway.management.cli.session import current_settings, run_on_tables
+from gateway.management.service import CatalogService
 from gateway.storage.cache import CacheStore
+from gateway.storage.catalog import CatalogStore
+from gateway.storage.subscriptions import SubscriptionStore
 from gateway.storage.tables import Tables
 
 TITLES = ("API", "SUBSCRIPTION", "MODEL", "ENTRIES", "OLDEST (UTC)", "NEWEST (UTC)", "SCOPE")
@@ -106,6 +113,61 @@ def purge(
         print_json({"removed": removed})
     else:
         click.echo(f"{removed} {'answer was' if removed == 1 else 'answers were'} removed.")
+
+
+@cache.command(
+    cls=Command,
+    examples=[
+        'cache explain --api openai "How do I boil an egg?"',
+        'cache explain --api openai "How do I boil an egg?" --limit 3 --json',
+    ],
+)
+@click.option("--api", required=True, metavar="NAME", help="The API whose cache is asked.")
+@click.option("--limit", default=5, type=click.IntRange(1, 100), help="So many entries. Default: 5.")
+@click.argument("prompt")
+@JSON
+def explain(api: str, limit: int, prompt: str, as_json: bool) -> None:
+    """Show the entries that are nearest to PROMPT, and what the guard says of each.
+
+    One that would be served still has to be of the same caller, conversation and parameters. What was asked is shown
+    only where storePrompts is on.
+    """
+    found = run_on_tables(lambda tables: _explained(tables, api, prompt, limit))
+    if as_json:
+        print_json([_candidate_fields(each) for each in found])
+    elif found:
+        rows = tuple(
+            (each.id, each.subscription or "-", f"{each.distance:.4f}", each.verdict, each.prompt or "-")
+            for each in found
+        )
+        print_table(Table(("ID", "SUBSCRIPTION", "DISTANCE", "VERDICT", "PROMPT"), rows))
+    else:
+        click.echo("Nothing is kept that could be compared.", err=True)
+
+
+async def _explained(tables: Tables, api: str, prompt: str, limit: int) -> Sequence[Candidate]:
+    settings, environment = current_settings()
+    secrets = SecretBox(settings.secret_keys)
+    service = CatalogService(CatalogStore(tables), SubscriptionStore(tables), secrets, environment)
+    snapshot, _ = await service.preview([])
+    entry = snapshot.apis.get(api)
+    if entry is None:
+        raise Refused(f"Api {api} does not exist, or cannot be served.")
+    caches = entry.caches.all()
+    if not caches:
+        raise Refused(f"Api {api} has no semanticCache.")
+    return await explained(CacheStore(tables), api, caches[0], prompt, limit, settings.azure_client_id)
+
+
+def _candidate_fields(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "id": candidate.id,
+        "subscription": candidate.subscription,
+        "distance": round(candidate.distance, 6),
+        "verdict": candidate.verdict,
+        "guard": candidate.objection,
+        "prompt": candidate.prompt or None,
+    }
 
 
 async def _entry(tables: Tables, id: str) -> Entry:

@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 import click
 
 from gateway.catalog.secrets import SecretBox
+from gateway.management.cached_answers import CachedAnswers
 from gateway.management.cli.options import SETTINGS, TABLES
 from gateway.management.cli.surroundings import Surroundings
 from gateway.management.service import CatalogService
 from gateway.settings import Settings
+from gateway.storage.cache import CacheStore
 from gateway.storage.catalog import CatalogStore
 from gateway.storage.subscriptions import SubscriptionStore
 from gateway.storage.tables import Tables
@@ -23,7 +25,11 @@ def run[Result](work: Callable[[CatalogService], Awaitable[Result]]) -> Result:
 
     async def serve(tables: Tables) -> Result:
         service = CatalogService(
-            CatalogStore(tables), SubscriptionStore(tables), SecretBox(settings.secret_keys), environment
+            CatalogStore(tables),
+            SubscriptionStore(tables),
+            SecretBox(settings.secret_keys),
+            environment,
+            CachedAnswers(CacheStore(tables)),
         )
         return await work(service)
 

@@ -2,14 +2,18 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
 from gateway.cache.entry import Entry, new_id
+from gateway.cache.guard import fingerprint
 from gateway.settings import Settings
 from gateway.storage.cache import CacheStore
 from gateway.storage.cache_rows import Kept, Record
 from gateway.storage.tables import Tables
+from local.model import ModelServer
+from local.model.embeddings import vector_of
 from tests.management.cli.command_line import CommandLine
 
 NOW = time.time()
@@ -105,6 +109,72 @@ def test_a_span_that_is_none(gateway: CommandLine, span: str) -> None:
     result = gateway("cache", "purge", "--older-than", span, "--yes")
     assert result.exit_code == 2
     assert "such as 30min, 24h or 7d" in result.stderr
+
+
+CACHED = """
+kind: Api
+name: openai
+path: openai
+type: openai
+backend: {{url: "{url}"}}
+semanticCache: {{embeddings: {{backend: {{url: "{url}"}}, model: any, dimensions: 64}}, scoreThreshold: 0.4}}
+"""
+QUESTIONS = {
+    "Please tell me how do I boil an egg?": "would be served",
+    "How do I boil an egg in 3 minutes?": "numbers differ",
+    "Who won the cup in Rome?": "too far",
+}
+
+
+async def keep(connection: str) -> None:
+    """Entries as an instance would keep them, the first with its prompt."""
+    tables = Tables(Settings(tables=connection))
+    for number, question in enumerate(QUESTIONS):
+        kept = replace(
+            entry("a", "team-a", 10 + number),
+            fingerprint=fingerprint(question, SCOPES["a"].encode()).to_bytes(),
+            prompt="" if number else question,
+        )
+        vector = vector_of(question, 64).tobytes()
+        await CacheStore(tables).write(Record(Kept(kept, vector, "any:64"), b"answer"))
+    await tables.aclose()
+
+
+def test_explain(gateway: CommandLine, storage: str) -> None:
+    """Every entry that can be compared, nearest first, with what would come of it."""
+    model = ModelServer()
+    try:
+        assert gateway("apply", "-f", "-", stdin=CACHED.format(url=model.url)).exit_code == 0
+        asyncio.run(keep(storage))
+        found = gateway.json("cache", "explain", "--api", "openai", "How do I boil an  egg?")
+        table = gateway("cache", "explain", "--api", "openai", "How do I boil an egg?", "--limit", "1").stdout
+    finally:
+        model.close()
+    assert {each["verdict"] for each in found} == set(QUESTIONS.values())
+    assert found == sorted(found, key=lambda each: each["distance"])
+    served = next(each for each in found if each["verdict"] == "would be served")
+    assert served["prompt"] == next(iter(QUESTIONS))
+    assert table.count("team-a") == 1
+
+
+def test_explain_without_embeddings(gateway: CommandLine) -> None:
+    """Said in words: an API that is none, one without a cache, a backend that gives no vector."""
+    assert "does not exist" in gateway("cache", "explain", "--api", "none", "x").stderr
+    plain = CACHED.format(url="http://127.0.0.1:1").partition("semanticCache")[0]
+    assert gateway("apply", "-f", "-", stdin=plain).exit_code == 0
+    assert "has no semanticCache" in gateway("cache", "explain", "--api", "openai", "x").stderr
+    assert gateway("apply", "-f", "-", stdin=CACHED.format(url="http://127.0.0.1:1")).exit_code == 0
+    result = gateway("cache", "explain", "--api", "openai", "x")
+    assert result.exit_code == 1
+    assert "embeddings-unavailable" in result.stderr
+
+
+def test_a_deleted_subscription_takes_its_answers_along(filled: CommandLine) -> None:
+    """And nobody else's."""
+    subscription = "kind: Subscription\nname: team-b\nscope: /apis\n"
+    assert filled("apply", "-f", "-", stdin=subscription).exit_code == 0
+    assert filled("subscriptions", "delete", "team-b", "--yes").exit_code == 0
+    assert counts(filled) == {("openai", "team-a"): 2, ("openai", "team-b"): 0, ("other", "team-b"): 0}
 
 
 def test_purge_asks(filled: CommandLine) -> None:

@@ -112,6 +112,9 @@ def test_an_example_does_what_it_says(gateway: CommandLine, model: ModelServer, 
     for name, text in FILES.items():
         gateway.file(name, text)
     assert gateway("apply", "-f", "-", stdin=CATALOG).exit_code == 0
+    if example.startswith("cache explain"):
+        cached = f"semanticCache: {{embeddings: {{backend: {{url: '{model.url}'}}, model: any}}}}\n"
+        assert gateway("apply", "-f", "-", stdin=API + cached).exit_code == 0
     if example.startswith("cache"):
         asyncio.run(keep(gateway.environment["GATEWAY_TABLES"]))
     if example.startswith("limits"):

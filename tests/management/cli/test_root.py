@@ -56,7 +56,7 @@ def test_every_command_of_the_issue_is_there() -> None:
         f"subscriptions {verb}" for verb in ("create", "regenerate", "suspend", "activate", "cancel", "reject")
     }
     expected |= {"import", "apply", "check", "export", "gateway show", "named-values set", "secret-key"}
-    expected |= {"usage", "limits show", "limits reset", "cache stats", "cache show", "cache purge"}
+    expected |= {"usage", "limits show", "limits reset", "cache stats", "cache show", "cache purge", "cache explain"}
     assert set(COMMANDS) == expected
 
 
