@@ -82,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     plan = parse(arguments)
     rows = [result.row() for size in plan.sizes for result in measure(plan, size)]
     kind = "in all directions alike" if plan.is_alike else "with the spectrum of embeddings"
-    print(f"{plan.dimensions} dimensions, {kind}; threshold {plan.threshold}, {plan.questions} questions each; ")
+    print(f"{plan.dimensions} dimensions, {kind}; threshold {plan.threshold}, {plan.questions} questions each;")
     print(f"beside them {plan.tasks} tasks with {1e3 * plan.work:.2f} ms of work every 2 ms\n")
     print(table(HEADER, rows))
     print()
