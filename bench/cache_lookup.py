@@ -1,8 +1,8 @@
 """How long a look-up among a scope's vectors takes, and how long others wait for it.
 
 Vectors are made up, with a spectrum like that of real embeddings, or in all directions alike (--alike), which is the
-worst case for the matrix. Half of the questions are close to a vector that is there. Beside the look-ups, eight tasks
-work for 0.1 ms every 2 ms, as calls do; how late they get their turn is measured with and without look-ups.
+worst case for the matrix. Half of the questions are close to a vector that is there. Beside the look-ups, tasks work
+for a while every 2 ms, as calls do; how late they get their turn is measured with and without look-ups.
 
 usearch (HNSW) takes part if it is installed; it is no dependency of the gateway. Of it "found" says for how many of the
 questions it has the nearest vector; the matrix is exact.
@@ -27,9 +27,7 @@ from gateway.cache.matrix import Matrix
 from gateway.cache.turns import in_turns
 
 CONTEXT = b"c" * 16
-TASKS = 8
 PAUSE_SECONDS = 0.002
-WORK_SECONDS = 0.0001
 # How fast the variances of real embeddings fall, along their principal axes: MiniLM-L6-v2's, about.
 DECAY = 0.8
 
@@ -45,6 +43,8 @@ class Plan:
     dimensions: int
     threshold: float
     questions: int
+    tasks: int
+    work: float
     is_alike: bool
     with_usearch: bool
 
@@ -82,7 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
     plan = parse(arguments)
     rows = [result.row() for size in plan.sizes for result in measure(plan, size)]
     kind = "in all directions alike" if plan.is_alike else "with the spectrum of embeddings"
-    print(f"{plan.dimensions} dimensions, {kind}; threshold {plan.threshold}, {plan.questions} questions each\n")
+    print(f"{plan.dimensions} dimensions, {kind}; threshold {plan.threshold}, {plan.questions} questions each;")
+    print(f"beside them {plan.tasks} tasks with {1e3 * plan.work:.2f} ms of work every 2 ms\n")
     print(table(HEADER, rows))
     print()
     print(bullets([f"{name}: {value}" for name, value in describe_machine(None).items()]))
@@ -101,12 +102,21 @@ def parse(arguments: list[str] | None) -> Plan:
     parser.add_argument("--dimensions", type=_positive, default=512, help="of each vector; 512 unless told")
     parser.add_argument("--threshold", type=float, default=0.1, help="cosine distance; 0.1 unless told")
     parser.add_argument("--questions", type=_positive, default=400, help="look-ups of each kind; 400 unless told")
+    parser.add_argument("--tasks", type=_positive, default=8, help="that work beside the look-ups; 8 unless told")
+    parser.add_argument("--work", type=float, default=0.1, help="milliseconds of their work, every 2; 0.1 unless told")
     parser.add_argument("--alike", action="store_true", help="vectors in all directions alike")
     parser.add_argument("--without-usearch", action="store_true", help="leave usearch out: its build takes minutes")
     options = parser.parse_args(arguments)
     with_usearch = not options.without_usearch and _has_usearch()
     return Plan(
-        tuple(options.vectors), options.dimensions, options.threshold, options.questions, options.alike, with_usearch
+        sizes=tuple(options.vectors),
+        dimensions=options.dimensions,
+        threshold=options.threshold,
+        questions=options.questions,
+        tasks=options.tasks,
+        work=options.work / 1e3,
+        is_alike=options.alike,
+        with_usearch=with_usearch,
     )
 
 
@@ -126,10 +136,10 @@ def measure(plan: Plan, size: int) -> Iterator[Result]:
         list(matrix.turn(Axes.fitted(sample)))
     build = time.perf_counter() - began
     for way, look_up in matrix_ways(matrix, plan.threshold).items():
-        yield asyncio.run(_measure(way, size, build, look_up, questions, plan.questions))
-    yield asyncio.run(_measure("nothing", size, 0.0, None, questions, plan.questions))
+        yield asyncio.run(_measure(plan, way, size, build, look_up, questions))
+    yield asyncio.run(_measure(plan, "nothing", size, 0.0, None, questions))
     if plan.with_usearch:
-        yield usearch_result(rows, questions, matrix)
+        yield usearch_result(plan, rows, questions, matrix)
 
 
 def matrix_ways(matrix: Matrix, threshold: float) -> dict[str, LookUp]:
@@ -147,7 +157,7 @@ def matrix_ways(matrix: Matrix, threshold: float) -> dict[str, LookUp]:
     return {"matrix, in turns": turns, "matrix, in a thread": in_a_thread, "matrix, at once": at_once}
 
 
-def usearch_result(rows: Vectors, questions: Vectors, matrix: Matrix) -> Result:
+def usearch_result(plan: Plan, rows: Vectors, questions: Vectors, matrix: Matrix) -> Result:
     """usearch's index with its own settings, searched in a thread."""
     from usearch.index import Index
 
@@ -163,9 +173,8 @@ def usearch_result(rows: Vectors, questions: Vectors, matrix: Matrix) -> Result:
     for question in questions:
         (nearest, *_), first = matrix.search(question, CONTEXT, 2.0, 1), index.search(question, 1)
         hits += abs(float(first.distances[0]) - nearest[0]) < 1e-4
-    return asyncio.run(
-        _measure("usearch, in a thread", len(rows), build, look_up, questions, len(questions), hits / len(questions))
-    )
+    found = hits / len(questions)
+    return asyncio.run(_measure(plan, "usearch, in a thread", len(rows), build, look_up, questions, found))
 
 
 def vectors(plan: Plan, count: int, seed: int) -> Vectors:
@@ -191,13 +200,13 @@ def percentile(values: list[float], percent: int) -> float:
 
 
 async def _measure(
-    way: str, size: int, build: float, look_up: LookUp | None, questions: Vectors, count: int, found: float = 1.0
+    plan: Plan, way: str, size: int, build: float, look_up: LookUp | None, questions: Vectors, found: float = 1.0
 ) -> Result:
     late: list[float] = []
-    beside = [asyncio.create_task(_work(late)) for _ in range(TASKS)]
+    beside = [asyncio.create_task(_work(late, plan.work)) for _ in range(plan.tasks)]
     look_ups = []
     gc.collect()
-    for question in questions[:count]:
+    for question in questions:
         began = time.perf_counter()
         if look_up is None:
             await asyncio.sleep(PAUSE_SECONDS)
@@ -212,12 +221,12 @@ async def _measure(
     return Result(way, size, build, look_ups, late, found)
 
 
-async def _work(late: list[float]) -> None:
+async def _work(late: list[float], seconds: float) -> None:
     while True:
         began = time.perf_counter()
         await asyncio.sleep(PAUSE_SECONDS)
         late.append(time.perf_counter() - began - PAUSE_SECONDS)
-        until = time.perf_counter() + WORK_SECONDS
+        until = time.perf_counter() + seconds
         while time.perf_counter() < until:
             pass
 

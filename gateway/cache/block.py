@@ -50,16 +50,21 @@ class Block:
         """How much alike some rows are, which are in order: the cosines of the angles between."""
         return _products(self._vectors, rows, vector)
 
-    def promising(self, vector: Vector, owner: int, least: float) -> Rows:
-        """The rows of a context that may be at least so much alike; the others are not."""
-        rows: Rows | None = None
-        for head, array in zip(self._axes.heads(vector), self._heads, strict=True):
-            if rows is None:
-                rows = np.flatnonzero(np.vecdot(array[: self.count], head) >= least)
-                rows = rows[self._owners[rows] == owner]
-            elif len(rows):
+    def promising(self, vector: Vector, owner: int, least: float, first: int = 0) -> tuple[Rows, int]:
+        """The rows of a context that may be at least so much alike; the others are not.
+
+        `first` is the head to begin with. With the rows comes the one that is better begun with in other blocks.
+        """
+        heads = list(zip(self._axes.heads(vector), self._heads, strict=True))[first:]
+        (head, array), *others = heads
+        rows: Rows = np.flatnonzero(np.vecdot(array[: self.count], head) >= least)
+        if others and 2 * len(rows) > self.count:
+            first += 1
+        rows = rows[self._owners[rows] == owner]
+        for head, array in others:
+            if len(rows):
                 rows = rows[_products(array, rows, head) >= least]
-        return np.empty(0, np.int64) if rows is None else rows
+        return rows, first
 
     def some(self, count: int) -> NDArray[np.float32]:
         """At least so many of the vectors, if there are, from all over the block."""

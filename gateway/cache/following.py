@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from importlib import import_module
 from typing import Literal, Protocol
 
 from gateway.cache.entry import first_id
@@ -80,6 +81,9 @@ class Following:
 
     async def _run(self) -> None:
         try:
+            if self.scope.kind.space:
+                # numpy takes a tenth of a second to be imported the first time.
+                await asyncio.to_thread(import_module, "gateway.cache.matrix")
             gone = await self._read()
             self._is_over("ready")
             await self.scope.tune()
@@ -105,7 +109,10 @@ class Following:
         gone: list[str] = []
         async for page in self._store.load(self.name, after):
             gone += self._take(page)
+            oldest = self.scope.trim()
             if not self._is_read:
+                # Later those have to go for a new one, and whoever wrote that removes them.
+                gone += oldest
                 # Should reading fail, it goes on from here.
                 self._after = page.last or self._after
             self._grown(self)

@@ -5,8 +5,9 @@ Reading 100,000 whole vectors of 512 dimensions, 200 MB, takes 12 to 40 ms. So e
 and more for those for which that is enough. Once a scope is large its heads are taken along axes that suit its vectors.
 
 A search goes in steps of less than a millisecond, so that the event loop can turn between them. A thread would be
-worse: it has to wait for the interpreter's lock after each operation, up to 5 ms while others work. `np.vecdot` is used
-and not `@`: that has the BLAS library wake threads of its own, which costs milliseconds on a machine that is busy.
+worse: after each operation it has to get the interpreter's lock from a loop that hardly ever lets go of it, which takes
+seconds when the loop is busy (`bench/cache_lookup.py --tasks 20 --work 0.3`). `np.vecdot` is used and not `@`: that has
+the BLAS library wake threads of its own, which costs milliseconds on a machine that is busy.
 """
 
 from __future__ import annotations
@@ -117,11 +118,12 @@ class Matrix:
         if known is None:
             return []
         nearest = _Nearest(1.0 - threshold, limit)
+        head = 0
         step = max(1, STEP_FLOATS // self.dimensions)
         for number, rows in self._rows(known):
             block = self._blocks[number]
             if rows is None:
-                rows = block.promising(vector, known.number, nearest.least - ROUNDING)
+                rows, head = block.promising(vector, known.number, nearest.least - ROUNDING, head)
                 yield
             for start in range(0, len(rows), step):
                 if start:

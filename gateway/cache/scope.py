@@ -68,23 +68,23 @@ class Scope:
     def add(self, entry: Entry, vector: Vector | None) -> list[str]:
         """Put in an entry; the ids of what has no place beside it, which may be its own.
 
-        Of two with the same text the older one leaves, and of too many the oldest.
+        Of two with the same text the older one leaves.
         """
         if entry.id in self._entries:
             return []
         if any(removal.covers(entry) for removal in self.removals.values()):
             return [entry.id]
-        gone = []
         other = self._by_text.get(entry.exact)
         if other is not None:
             if other > entry.id:
                 return [entry.id]
             self.remove(other)
-            gone.append(other)
         self._put(entry, vector)
-        while len(self._entries) > self.kind.max_entries:
-            gone.append(self.remove_oldest())
-        return gone
+        return [] if other is None else [other]
+
+    def trim(self) -> list[str]:
+        """Take out the oldest entries if there are too many; their ids."""
+        return [self.remove_oldest() for _ in range(len(self._entries) - self.kind.max_entries)]
 
     def remove(self, id: str) -> None:
         """Take out an entry, if it is here."""

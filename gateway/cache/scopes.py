@@ -116,7 +116,7 @@ class Scopes:
         if held is None:
             return []
         # Its prompt is for people, who have it read.
-        gone = held.scope.add(replace(entry, prompt=""), vector)
+        gone = held.scope.add(replace(entry, prompt=""), vector) + held.scope.trim()
         if entry.id in held.scope:
             self._answers.put(entry.id, answer)
         for id in gone:

@@ -15,7 +15,9 @@ from gateway.storage.limits import (
     EntityTooLarge,
     check_entity,
     encode_key,
+    join_bytes,
     join_text,
+    split_bytes,
     split_text,
 )
 
@@ -49,6 +51,23 @@ def test_a_key_may_have_1024_characters() -> None:
     for text in ("x" * (LONGEST_KEY + 1), "/" * 342, "😀" * 513):
         with pytest.raises(EntityTooLarge):
             encode_key(text)
+
+
+@given(st.binary(max_size=10).map(lambda data: data * 20_000))
+def test_many_bytes_are_split_and_joined(data: bytes) -> None:
+    """Each piece fits in a property."""
+    pieces = split_bytes("answer", data)
+    assert all(len(piece) <= LARGEST_BINARY_BYTES for piece in pieces.values())
+    assert join_bytes("answer", {"other": 1, **pieces}) == data
+
+
+def test_bytes_count_as_base64() -> None:
+    """As they are sent: four characters for three bytes, whatever they are."""
+    size = 750_000
+    for byte in (b"x", b"\x00", b"\xff"):
+        assert size * 4 / 3 < check_entity({**KEYS, **split_bytes("answer", byte * size)}) < size * 4 / 3 + 3_000
+    with pytest.raises(EntityTooLarge):
+        check_entity({**KEYS, **split_bytes("answer", bytes(800_000))})
 
 
 @given(ANY_TEXT.map(lambda text: text * 400))
