@@ -67,4 +67,4 @@ def _acts_elsewhere(tool: Mapping[str, Any]) -> bool:
 
 def _is_reference(item: Mapping[str, Any]) -> bool:
     """An item that stands for one of an earlier answer. Its type may be left out."""
-    return item.get("type") == "item_reference" or item.keys() <= {"id", "type"}
+    return item.get("type") in ("item_reference", None) and "role" not in item and "content" not in item
