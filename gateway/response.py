@@ -95,11 +95,13 @@ class GatewayResponse(Response):
         await self._start(send)
         self._call.mark_first_byte()
         await send({"type": "http.response.body", "body": body})
-        # Only now, when the caller has its answer.
-        reader = self._reader.of_pieces(self._reply.headers)
-        reader.take_whole(body)
-        if not (self._call.outcome.aborted or self._call.body.cut_short):
-            self._call.outcome.bytes_sent = reader.sent_bytes = len(body)
+        sent_bytes = 0 if self._call.outcome.aborted or self._call.body.cut_short else len(body)
+        self._call.outcome.bytes_sent = sent_bytes
+        if self._call.reader is not None:
+            # Only now, when the caller has its answer.
+            reader = self._call.reader.of_pieces(self._reply.headers)
+            reader.take_whole(body)
+            reader.sent_bytes = sent_bytes
 
     async def _send_stream(self, receive: Receive, send: Send, pieces: AsyncIterator[bytes]) -> None:
         try:
