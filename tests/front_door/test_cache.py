@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -172,6 +173,44 @@ def test_identical_calls_at_once_are_one(cached: Cached, system: System) -> None
     assert {answer.status_code for answer in answers} == {200}
     assert completions(system) - before == 1
     assert sorted(answer.headers["x-cache"] for answer in answers) == ["HIT; exact"] * 19 + ["MISS"]
+
+
+DEAD = "  embeddings: {backend: {url: 'http://127.0.0.1:1', timeouts: {connect: 1}}, model: any}"
+
+
+def test_embeddings_that_are_away(system: System) -> None:
+    """A miss with its reason; the call goes through, and the same text is found all the same."""
+    alive = "  embeddings: {{backend: model, model: stand-in-embeddings, dimensions: 256}}"
+    assert alive in CACHED
+    system.apply(CACHED.replace(alive, DEAD.replace("{", "{{").replace("}", "}}")).format(name="away", more=""))
+    url, key = f"{system.url}/away/chat/completions", system.keys["away-one"]
+
+    def ask(text: str) -> httpx2.Response:
+        body = {"model": "stand-in", "messages": [{"role": "user", "content": text}]}
+        return httpx2.post(url, headers={"api-key": key}, json=body, timeout=30)
+
+    wait_until(lambda: ask("Are you there?").status_code == 200)
+    wait_until(lambda: ask(str(uuid.uuid4())).headers["x-cache"] == "MISS; embeddings-unavailable")
+    assert ask("Is it still the same?").status_code == 200
+    assert ask("Is it still the same?").headers["x-cache"] == "HIT; exact"
+
+
+@with_cache("large")
+def test_a_large_answer_is_not_kept(cached: Cached) -> None:
+    """It goes to its caller, and says that it was not."""
+    headers = {"x-stand-in-words": "450000"}
+    answers = [cached.ask("Tell me everything", headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert all(len(answer.content) > 2 * 1024 * 1024 for answer in answers)
+    assert [answer.headers["x-cache"] for answer in answers] == ["MISS; too-large"] * 2
+
+
+@with_cache("failing")
+def test_errors_are_not_kept(cached: Cached) -> None:
+    """Nor shared with who asks later."""
+    assert cached.ask("Will it work?", headers={"x-stand-in-status": "500"}).status_code == 500
+    answer = cached.ask("Will it work?")
+    assert (answer.status_code, answer.headers["x-cache"]) == (200, "MISS")
 
 
 @with_cache("shadow", "  mode: shadow")
