@@ -12,7 +12,7 @@ from gateway.llm.tokens import Protocol
 NOT_SHAPING = frozenset(
     {
         *("stream", "stream_options"),
-        *("user", "safety_identifier", "metadata", "id", "request_id"),
+        *("user", "safety_identifier", "metadata", "request_id"),
         *("service_tier", "prompt_cache_key", "prompt_cache_retention", "cache_control"),
     }
 )

@@ -25,15 +25,16 @@ VALUES = st.recursive(
 SHAPING = ["temperature", "top_p", "tools", "tool_choice", "response_format", "n", "seed", "stop", "max_tokens", "mood"]
 INERT = ["stream", "stream_options", "user", "metadata", "safety_identifier", "service_tier", "prompt_cache_key"]
 
+FIELDS = st.dictionaries(st.sampled_from([*SHAPING, *INERT]), VALUES, max_size=3)
 PLACES = st.fixed_dictionaries(
     {
         "api": st.sampled_from(NEAR),
         "model": st.sampled_from([*NEAR, None]),
         "vary": st.lists(st.sampled_from(NEAR), max_size=2),
         "space": st.sampled_from(NEAR),
+        "fields": FIELDS,
     }
 )
-FIELDS = st.dictionaries(st.sampled_from([*SHAPING, *INERT]), VALUES, max_size=3)
 
 
 def told(value: Any) -> str:
@@ -48,24 +49,23 @@ def told(value: Any) -> str:
 
 
 @settings(deadline=None, max_examples=500)
-@given(PLACES, PLACES, FIELDS, FIELDS, st.sampled_from(["place", "fields", "both"]))
+@given(PLACES, PLACES, st.sampled_from(["api", "model", "vary", "space", "fields", "several"]))
 def test_requests_share_a_scope_only_if_all_that_matters_is_equal(
-    place: dict[str, Any], elsewhere: dict[str, Any], fields: dict[str, Any], others: dict[str, Any], differs: str
+    place: dict[str, Any], elsewhere: dict[str, Any], differs: str
 ) -> None:
     """Whom answers are kept apart for, API, model, space of embeddings, and every field not known to be inert."""
-    elsewhere = place if differs == "fields" else elsewhere
-    others = fields if differs == "place" else others
-
-    def asked_there(where: dict[str, Any], given: dict[str, Any]) -> Question:
-        return asked({**given, "messages": [{"role": "user", "content": "Hello"}]}, **where)
-
-    def matters(where: dict[str, Any], given: dict[str, Any]) -> str:
-        shaping = {name: value for name, value in given.items() if name in SHAPING}
-        return told([where["api"], where["model"], where["vary"], where["space"], shaping])
-
-    one, two = asked_there(place, fields), asked_there(elsewhere, others)
-    assert (one.scope == two.scope) == (matters(place, fields) == matters(elsewhere, others))
+    elsewhere = elsewhere if differs == "several" else {**place, differs: elsewhere[differs]}
+    one, two = asked_there(**place), asked_there(**elsewhere)
+    assert (one.scope == two.scope) == (matters(**place) == matters(**elsewhere))
     assert (one.context, one.exact) == (two.context, two.exact)
+
+
+def asked_there(fields: dict[str, Any], **where: Any) -> Question:
+    return asked({**fields, "messages": [{"role": "user", "content": "Hello"}]}, **where)
+
+
+def matters(fields: dict[str, Any], **where: Any) -> str:
+    return told([where, {name: value for name, value in fields.items() if name in SHAPING}])
 
 
 TEXTS = st.sampled_from(["", "a", "b", "a b", "A", 'a","b', "\0a"])

@@ -209,6 +209,13 @@ def test_the_same_request_elsewhere(place: dict[str, Any]) -> None:
     assert (len(here.context), len(here.exact)) == (16, 16)
 
 
+def test_no_list_of_values_can_pass_for_another() -> None:
+    """Whatever could join them stands in one of them."""
+    joined = [f"a{joint}b" for joint in ("", " ", ",", "|", "+", "\0", "\n", '","', "\\", ":", "/")]
+    lists = [[], [""], ["", ""], ["a"], ["a", ""], ["", "a"], ["a", "b"], ["b", "a"], *([text] for text in joined)]
+    assert len({asked(chat(HELLO), vary=values).scope for values in lists}) == len(lists)
+
+
 def test_protocols_are_apart() -> None:
     """An answer in one is none in another."""
     assert asked(chat(HELLO), CHAT).scope != asked(chat(HELLO), ANTHROPIC).scope

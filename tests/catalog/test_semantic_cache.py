@@ -1,4 +1,4 @@
-"""`semanticCache` as people write it, and what of it holds for a call."""
+"""`semanticCache` as people write it."""
 
 from __future__ import annotations
 
@@ -7,54 +7,12 @@ from typing import Any
 
 import pytest
 
-from gateway.catalog.caches import ResolvedCache
 from gateway.catalog.loading import dump_documents, from_json, parse_documents
-from gateway.catalog.models import Api, Document, Gateway, Product
-from gateway.catalog.remarks import remarks
-from gateway.catalog.secrets import SecretBox
+from gateway.catalog.models import Api, Gateway, Product
 from gateway.catalog.semantic_cache import SemanticCache
-from gateway.catalog.snapshot import Snapshot
 from gateway.catalog.validation import check_catalog, uses
 from gateway.errors import CatalogError
-
-API = {"kind": "Api", "name": "a", "path": "a", "type": "openai", "backend": {"url": "http://x/v1"}, "products": ["p"]}
-EMBEDDINGS = {"backend": "vectors", "model": "text-embedding-3-small"}
-BACKEND = {"kind": "Backend", "name": "vectors", "url": "http://vectors.example/v1"}
-PRODUCT = {"kind": "Product", "name": "p", "state": "published"}
-ENVIRONMENT = {"TOKEN": "t-1"}
-
-
-def inline(secret: str) -> dict[str, Any]:
-    """Embeddings of a backend that is written right there, with a secret from `{{secret}}`."""
-    credentials = {"header": "api-key", "value": f"{{{{{secret}}}}}"}
-    return {"backend": {"url": "http://inline.example/v1", "credentials": credentials}, "model": "m"}
-
-
-def api(cache: Any) -> Api:
-    document = from_json({**API, "semanticCache": cache})
-    assert isinstance(document, Api)
-    return document
-
-
-def documents(**caches: Any) -> list[Document]:
-    """A whole catalog; `api`, `product` and `gateway` say what cache each of them has."""
-    written = {"api": API, "product": PRODUCT, "gateway": {"kind": "Gateway"}}
-    with_caches = [
-        {**fields, "semanticCache": caches[name]} if name in caches else fields for name, fields in written.items()
-    ]
-    return [from_json(fields) for fields in (BACKEND, *with_caches)]
-
-
-def build(catalog: list[Document], previous: Snapshot | None = None, **environment: str) -> tuple[Snapshot, list[str]]:
-    """A snapshot, and its faults as text."""
-    snapshot, faults = Snapshot.build(1, catalog, SecretBox(()), environment, previous)
-    return snapshot, [str(fault) for fault in faults]
-
-
-def holding(snapshot: Snapshot, product: str | None = "p") -> ResolvedCache | None:
-    """What holds for a call to the API `a` that came in through this product."""
-    return snapshot.apis["a"].caches.holding(snapshot.products[product] if product else None)
-
+from tests.catalog.cached import API, EMBEDDINGS, PRODUCT, api, documents, inline, with_embeddings
 
 ROUND_TRIPS: dict[str, dict[str, Any]] = {
     "as little as may be": {"embeddings": EMBEDDINGS},
@@ -123,10 +81,6 @@ def test_on_and_off_are_modes_however_they_are_written(written: str, mode: str) 
     assert isinstance(document, Gateway)
     assert document.semantic_cache is not None
     assert document.semantic_cache.mode == mode
-
-
-def with_embeddings(**fields: Any) -> dict[str, Any]:
-    return {"embeddings": EMBEDDINGS, **fields}
 
 
 PARTS = 'must be subscription, product, ip, "user:HEADER" or "header:HEADER"'
@@ -228,123 +182,6 @@ def test_a_backend_is_used_by_whose_embeddings_it_makes() -> None:
     """So it is not deleted under them."""
     catalog = documents(api=with_embeddings(), product=with_embeddings(), gateway=with_embeddings())
     assert uses(catalog, "Backend", "vectors") == ["Api a", "Gateway gateway", "Product p"]
-
-
-def test_sharing_between_all_callers_is_remarked_on() -> None:
-    """Allowed, and said; of a cache that is off there is nothing to say."""
-    catalog = documents(api=with_embeddings(varyBy=[]), product={"mode": "off", "varyBy": []}, gateway={"mode": "off"})
-    assert check_catalog(catalog) == []
-    assert [str(remark) for remark in remarks(catalog)] == [
-        "Api a: semanticCache.varyBy: is empty: all callers get each other's answers"
-    ]
-
-
-NARROWEST: dict[str, tuple[dict[str, int], str | None, int | None]] = {
-    "the API's": ({"api": 1, "product": 2, "gateway": 3}, "p", 1),
-    "the API's without a product": ({"api": 1, "product": 2, "gateway": 3}, None, 1),
-    "the product's": ({"product": 2, "gateway": 3}, "p", 2),
-    "the gateway's": ({"gateway": 3}, "p", 3),
-    "the gateway's without a product": ({"product": 2, "gateway": 3}, None, 3),
-    "none": ({}, "p", None),
-    "none without a product": ({"product": 2}, None, None),
-}
-
-
-@pytest.mark.parametrize(("durations", "product", "held"), NARROWEST.values(), ids=NARROWEST.keys())
-def test_the_narrowest_holds(durations: dict[str, int], product: str | None, held: int | None) -> None:
-    """The API's, else that of the caller's product, else the gateway's."""
-    snapshot, faults = build(documents(**{name: with_embeddings(duration=each) for name, each in durations.items()}))
-    found = holding(snapshot, product)
-    assert faults == []
-    assert (found.settings.duration if found else None) == held
-    assert found is None or (found.backend is not None and found.backend.name == "vectors")
-
-
-def test_the_narrowest_holds_whole() -> None:
-    """What it leaves out has its default, and not what stands further out."""
-    snapshot, _ = build(documents(api={"mode": "exact"}, gateway=with_embeddings(duration=7, varyBy=[])))
-    found = holding(snapshot)
-    assert found == ResolvedCache(SemanticCache.model_validate({"mode": "exact"}))
-    assert found.settings.vary_by == ("subscription",)
-
-
-def test_off_takes_an_api_out_of_the_gateways_cache() -> None:
-    """The narrowest says there is none; its embeddings are never looked at."""
-    snapshot, faults = build(
-        documents(api={"mode": "off", "embeddings": inline("env:GONE")}, gateway=with_embeddings())
-    )
-    assert (holding(snapshot), snapshot.apis["a"].caches.all(), faults) == (None, (), [])
-
-
-def test_all_caches_that_may_hold_are_told() -> None:
-    """For whoever wants to know whether an API has any."""
-    snapshot, _ = build(documents(product=with_embeddings(duration=2), gateway=with_embeddings(duration=3)))
-    assert [cache.settings.duration for cache in snapshot.apis["a"].caches.all()] == [2, 3]
-    snapshot, _ = build(documents(api=with_embeddings(), product=with_embeddings()))
-    assert len(snapshot.apis["a"].caches.all()) == 1
-
-
-def test_the_backend_of_embeddings_is_resolved() -> None:
-    """Its credential and the gateway's timeouts are in it; another product's cache is none of the API's business."""
-    other = from_json({"kind": "Product", "name": "q", "semanticCache": with_embeddings()})
-    snapshot, faults = build([*documents(api={"embeddings": inline("env:TOKEN")}), other], **ENVIRONMENT)
-    found = holding(snapshot)
-    assert found is not None
-    assert found.backend is not None
-    assert (found.backend.name, found.backend.credential_value) == ("a-embeddings", "t-1")
-    assert found.backend.settings.timeouts.connect == 5
-    assert snapshot.apis["a"].caches.of_products == {}
-    assert faults == []
-
-
-def test_an_api_serves_though_its_embeddings_cannot_be_reached() -> None:
-    """On a new instance only the same question is answered then."""
-    snapshot, faults = build(documents(api={"embeddings": inline("env:TOKEN")}))
-    found = holding(snapshot)
-    assert faults == ["Api a: semanticCache.embeddings.backend.credentials.value: the app setting TOKEN is not set"]
-    assert found is not None
-    assert (found.settings.mode, found.backend) == ("on", None)
-
-
-def test_a_backend_of_embeddings_that_is_gone_is_told() -> None:
-    """As when somebody deletes a row by hand."""
-    snapshot, faults = build(documents(gateway=with_embeddings())[1:])
-    assert faults == ["Gateway gateway: semanticCache.embeddings.backend: Backend vectors is missing or cannot be used"]
-    assert "a" in snapshot.apis
-
-
-def test_a_serving_instance_keeps_the_last_good_embeddings_and_follows_the_rest() -> None:
-    """Again and again; who shares answers with whom is never that of an older version."""
-    snapshot, _ = build(documents(product={"embeddings": inline("env:TOKEN"), "varyBy": []}), **ENVIRONMENT)
-    changed = documents(product={"embeddings": {**inline("env:GONE"), "model": "new"}, "duration": 9})
-    for _ in range(3):
-        snapshot, faults = build(changed, snapshot, **ENVIRONMENT)
-        assert faults == [
-            "Product p: semanticCache.embeddings.backend.credentials.value: the app setting GONE is not set"
-        ]
-        found = holding(snapshot)
-        assert found is not None
-        assert found.backend is not None
-        assert found.settings.embeddings is not None
-        assert (found.backend.credential_value, found.settings.embeddings.model) == ("t-1", "m")
-        assert (found.settings.vary_by, found.settings.duration) == (("subscription",), 9)
-
-
-def test_an_api_that_stays_behind_follows_the_caches_of_its_products_and_the_gateway() -> None:
-    """As it follows their limits; its own it keeps."""
-    first, _ = build(documents(product=with_embeddings(duration=2)))
-    broken = from_json({**API, "backend": "gone"})
-    second, _ = build(
-        [broken, *(each for each in documents(product=with_embeddings(duration=5)) if each.name != "a")], first
-    )
-    found = holding(second)
-    assert found is not None
-    assert found.settings.duration == 5
-    first, _ = build(documents(api=with_embeddings(duration=1)))
-    second, _ = build([broken, *(each for each in documents() if each.name != "a")], first)
-    found = holding(second)
-    assert found is not None
-    assert found.settings.duration == 1
 
 
 def test_documents_without_a_cache_say_nothing_of_one() -> None:
