@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from local.azurite import Azurite
+
 PROGRAM = """
 import asyncio
 import sys
@@ -35,7 +37,8 @@ def test_nothing_is_imported_for_exports_that_nobody_asked_for() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=Path(__file__).parents[2],
-        env={"GATEWAY_TABLES": "UseDevelopmentStorage=true"},
+        # Of one that is not started: nobody answers there.
+        env={"GATEWAY_TABLES": Azurite().connection_string},
         capture_output=True,
         text=True,
         timeout=60,
