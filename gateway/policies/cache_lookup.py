@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ class Lookup:
         """The same for those who can share a call to the backend: they ask the same, and in the same form."""
         question = self._question
         form = b"%d%d" % (question.streams, question.wants_usage)
-        own = b"" if self.serves else self._call.request_id.encode()
+        own = b"" if self.serves else secrets.token_bytes(8)
         return b"|".join((question.scope.encode(), question.exact, form, own))
 
     async def exact(self) -> Reply | None:
@@ -101,8 +102,8 @@ class Lookup:
 
     async def _answer(self, match: Match, how: str) -> Reply | None:
         if not self._rules.serves:
-            self.note.would_be = f"HIT; {how}"
-            self.note.id, self.note.distance = match.entry.id, match.distance
+            if self.note.would_be is None:
+                self.note.would_be, self.note.id, self.note.distance = f"HIT; {how}", match.entry.id, match.distance
             return None
         answer = await self._cache.answer(match.entry)
         if answer is None:
@@ -126,7 +127,8 @@ class Lookup:
             and self._question.streams
             and not self._question.wants_usage
         )
-        self._call.reader = AnswerReader(lambda texts: 0, hides_usage=hides_usage)
+        if hides_usage:
+            self._call.reader = AnswerReader(lambda texts: 0, hides_usage=True)
         return reply
 
     def keep(self, reply: Reply) -> None:

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from gateway.catalog.snapshot import ApiEntry
 
 # Headers that go to the backend and shape what it answers.
-SHAPING_HEADERS = (b"anthropic-version", b"anthropic-beta", b"openai-beta")
+SHAPING_HEADERS = (
+    b"anthropic-version",
+    b"anthropic-beta",
+    b"openai-beta",
+    b"openai-organization",
+    b"openai-project",
+)
+# Where callers put their gateway keys: these shape nothing.
+KEY_QUERIES = (b"subscription-key", b"code")
 
 
 class CacheRules:
@@ -57,8 +65,14 @@ class CacheRules:
             call.protocol,
             api=self.api,
             model=call.model,
-            vary=[*(part(call) for part in self._vary), call.operation.path, *shaping],
+            vary=[*(part(call) for part in self._vary), call.operation.path, _shaping_query(call.query), *shaping],
             space=self.space,
             ignore_system_messages=self.settings.ignore_system_messages,
             max_message_count=self.settings.max_message_count,
         )
+
+
+def _shaping_query(query: bytes) -> str:
+    """Such as Azure's `api-version`."""
+    parts = [part for part in query.split(b"&") if part.partition(b"=")[0].lower() not in KEY_QUERIES]
+    return b"&".join(parts).decode("latin-1")

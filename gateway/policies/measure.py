@@ -112,7 +112,7 @@ async def read_whole(call: Call, reply: Reply) -> Reply:
 
     Event streams and longer answers go on as they come. Raises what reading the answer raises, and has closed it then.
     """
-    if call.reader is None:
+    if call.reader is None or call.outcome.cached:
         return reply
     if not isinstance(reply.body, bytes):
         if reply.is_event_stream or not is_json(reply.headers):

@@ -173,6 +173,48 @@ def test_identical_calls_at_once_are_one(cached: Cached, system: System) -> None
     assert {answer.status_code for answer in answers} == {200}
     assert completions(system) - before == 1
     assert sorted(answer.headers["x-cache"] for answer in answers) == ["HIT; exact"] * 19 + ["MISS"]
+    lines = [system.log_of(answer.headers["x-request-id"]) for answer in answers]
+    # Only the one that was asked of the backend has cost anything.
+    assert sorted(line["promptTokens"] is None for line in lines) == [False] + [True] * 19
+
+
+@with_cache("streams-at-once")
+def test_identical_streams_at_once_are_one(cached: Cached, system: System) -> None:
+    """Everybody gets all of it, and nobody the usage that only the gateway asked for."""
+    barrier = threading.Barrier(5)
+    messages: Any = [{"role": "user", "content": "Tell me about the sea, slowly"}]
+
+    def ask(_: int) -> tuple[str, list[Any]]:
+        barrier.wait()
+        headers = {"x-stand-in-chunk-delay": "0.05"}
+        pieces = list(
+            cached.client.chat.completions.create(
+                model="stand-in", messages=messages, stream=True, extra_headers=headers
+            )
+        )
+        text = "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices)
+        return text, [piece.usage for piece in pieces if piece.usage]
+
+    before = completions(system)
+    with ThreadPoolExecutor(5) as pool:
+        answers = list(pool.map(ask, range(5)))
+    assert completions(system) - before == 1
+    assert len({text for text, _ in answers}) == 1
+    assert answers[0][0]
+    assert [usage for _, usage in answers] == [[]] * 5
+
+
+@with_cache("limited", "tokenLimit: {counterKey: subscription, tokensPerMinute: 100000, estimatePromptTokens: true}")
+def test_an_answer_from_the_cache_costs_nothing(cached: Cached) -> None:
+    """What is left of the limit is the same after it."""
+    text = "How many tokens is this?"
+    first = cached.ask(text)
+    left = int(first.headers["x-ratelimit-remaining-tokens"])
+    hits = [cached.ask(text) for _ in range(3)]
+    assert {answer.headers["x-cache"] for answer in hits} == {"HIT; exact"}
+    after = cached.ask("Who was the first on the moon?")
+    remaining = int(after.headers["x-ratelimit-remaining-tokens"])
+    assert left - remaining == after.json()["usage"]["total_tokens"]
 
 
 DEAD = "  embeddings: {backend: {url: 'http://127.0.0.1:1', timeouts: {connect: 1}}, model: any}"
