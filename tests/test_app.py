@@ -11,6 +11,7 @@ from gateway.app import Gateway, build_gateway
 from gateway.catalog.loading import parse_documents
 from gateway.catalog.secrets import SecretBox
 from gateway.catalog.snapshot import Snapshot
+from local.azurite import Azurite
 from tests.backends.raw_server import Peer, RawServer
 
 CATALOG = """
@@ -22,7 +23,7 @@ CATALOG = """
 
 def gateway_for(url: str, monkeypatch: pytest.MonkeyPatch) -> Gateway:
     """A gateway that serves this catalog and never looks for another."""
-    gateway = cast(Gateway, build_gateway({"GATEWAY_TABLES": "UseDevelopmentStorage=true"}))
+    gateway = cast(Gateway, build_gateway({"GATEWAY_TABLES": Azurite().connection_string}))
     snapshot, faults = Snapshot.build(1, parse_documents(CATALOG.format(url=url), "test"), SecretBox(()), {}, None)
     assert not faults
     monkeypatch.setattr(gateway._catalog, "snapshot", snapshot)

@@ -13,6 +13,7 @@ from gateway.catalog.semantic_cache import SemanticCache
 from gateway.catalog.snapshot import ApiEntry
 from gateway.pipeline import Next, compile_chain, policies
 from gateway.services import Services
+from local.azurite import Azurite
 from tests.policies.test_admit import entry, never_received
 
 NOTHING = cast(Services, SimpleNamespace(**dict.fromkeys(Services.__dataclass_fields__)))
@@ -91,7 +92,7 @@ async def test_the_shell_answers_in_the_one_shape_whatever_breaks() -> None:
 
     from gateway.app import build_gateway
 
-    gateway = cast(Any, build_gateway({"GATEWAY_TABLES": "UseDevelopmentStorage=true"}))
+    gateway = cast(Any, build_gateway({"GATEWAY_TABLES": Azurite().connection_string}))
 
     async def broken() -> None:
         raise ZeroDivisionError("a secret detail")

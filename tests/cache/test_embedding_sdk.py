@@ -14,6 +14,7 @@ from gateway.cache.embedder import Embedder
 from gateway.catalog.backend_settings import BackendSettings
 from gateway.catalog.snapshot import ResolvedBackend
 from gateway.errors import ProviderError
+from local.azurite import Azurite
 from local.model import ModelServer
 from tests.backends.exchanges import always
 from tests.backends.raw_server import RawServer
@@ -170,7 +171,7 @@ def test_importing_the_app_imports_neither_the_sdk_nor_numpy() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parents[2],
-        env={"GATEWAY_TABLES": "UseDevelopmentStorage=true"},
+        env={"GATEWAY_TABLES": Azurite().connection_string},
         capture_output=True,
         text=True,
         timeout=60,

@@ -1,10 +1,12 @@
 """Counter keys: what a call's counters are called."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from gateway.call import Caller, Header
+from gateway.catalog.keys import generate
 from gateway.catalog.models import Product
 from gateway.policies.counter_keys import counter_key
 from tests.policies.test_admit import entry
@@ -52,6 +54,18 @@ def test_a_long_value_is_hashed() -> None:
         keys.add(counter_key("header:x-long")(call))
     assert len(keys) == 2
     assert all(key.startswith("header:x-long:sha256.") and len(key) < 100 for key in keys)
+
+
+@pytest.mark.parametrize("header", ["authorization", "api-key", "x-api-key", "cookie", "x-team", "x-escaped"])
+def test_a_secret_is_hashed(header: str) -> None:
+    """Counters are stored and shown: neither a key, wherever it stands, nor what stands where keys do."""
+    key = generate()
+    value = {"authorization": f"Bearer {key}", "cookie": "session=secret", "x-escaped": key.replace("gw_", "%67w%5F")}
+    sent = value.get(header, key)
+    call = make_call()
+    call.headers = [(header.encode(), sent.encode())]
+    made = counter_key(f"header:{header}")(call)
+    assert re.fullmatch(rf"header:{header}:sha256\.[0-9a-f]{{64}}", made)
 
 
 def test_callers_without_a_key_share_a_counter() -> None:
