@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gateway.backends.client import BackendClient
 from gateway.backends.credentials import ManagedIdentity
+from gateway.cache.canonical import normalised
 from gateway.cache.embedder import Embedder, EmbeddingFailed
 from gateway.cache.guard import disagreement, fingerprint
 from gateway.cache.guarding.fingerprint import Fingerprint
@@ -47,13 +48,14 @@ async def explain(
     store: CacheStore, api: str, cache: ResolvedCache, prompt: str, limit: int, client_id: str | None
 ) -> list[Candidate]:
     """The nearest entries, nearest first; raise CatalogError if the prompt cannot be embedded."""
-    vector = await _embedded(cache, prompt, client_id)
-    found = [each async for each in _candidates(store, api, cache, prompt, vector)]
+    text = normalised(prompt)
+    vector = await _embedded(cache, text, client_id)
+    found = [each async for each in _candidates(store, api, cache, text, vector)]
     nearest = heapq.nsmallest(limit, found, key=lambda each: each[0].distance)
     return [await _with_prompt(store, candidate, scope) for candidate, scope in nearest]
 
 
-async def _embedded(cache: ResolvedCache, prompt: str, client_id: str | None) -> Vector:
+async def _embedded(cache: ResolvedCache, text: str, client_id: str | None) -> Vector:
     embeddings = cache.settings.embeddings
     if embeddings is None or cache.backend is None:
         raise CatalogError([Fault("semanticCache", "has no embeddings: only the same text is answered")])
@@ -62,7 +64,7 @@ async def _embedded(cache: ResolvedCache, prompt: str, client_id: str | None) ->
     embedder = Embedder(client, cache.backend, embeddings.model, embeddings.dimensions)
     try:
         await embedder.ready()
-        return (await embedder.embed(" ".join(prompt.split()), EMBEDDING_SECONDS)).vector
+        return (await embedder.embed(text, EMBEDDING_SECONDS)).vector
     except EmbeddingFailed as failed:
         fault = Fault("semanticCache.embeddings", f"{failed.reason}: backend {cache.backend.name} gave no vector")
         raise CatalogError([fault]) from failed
@@ -73,7 +75,7 @@ async def _embedded(cache: ResolvedCache, prompt: str, client_id: str | None) ->
 
 
 async def _candidates(
-    store: CacheStore, api: str, cache: ResolvedCache, prompt: str, vector: Vector
+    store: CacheStore, api: str, cache: ResolvedCache, text: str, vector: Vector
 ) -> AsyncIterator[tuple[Candidate, str]]:
     seen: set[str] = set()
     async for page in store.scopes(api):
@@ -81,7 +83,7 @@ async def _candidates(
             if scope.scope in seen:
                 continue
             seen.add(scope.scope)
-            asked = fingerprint(" ".join(prompt.split()), scope.scope.encode())
+            asked = fingerprint(text, scope.scope.encode())
             async for rows in store.load(scope.scope):
                 for kept in rows.kept:
                     candidate = _candidate(kept, cache, vector, asked)
@@ -109,6 +111,4 @@ def _candidate(kept: Kept, cache: ResolvedCache, vector: Vector, asked: Fingerpr
 
 async def _with_prompt(store: CacheStore, candidate: Candidate, scope: str) -> Candidate:
     kept = await store.entry(scope, candidate.id)
-    prompt = kept.entry.prompt if kept is not None else ""
-    fields = (candidate.id, candidate.subscription, candidate.distance, candidate.is_near, candidate.objection)
-    return Candidate(*fields, prompt)
+    return candidate if kept is None else replace(candidate, prompt=kept.entry.prompt)

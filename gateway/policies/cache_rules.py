@@ -9,6 +9,7 @@ from gateway.cache.scope import Kind
 from gateway.cache.service import AnswerCache
 from gateway.call import Call
 from gateway.policies.counter_keys import counter_key
+from gateway.policies.forward import KEY_QUERIES
 
 if TYPE_CHECKING:
     from gateway.catalog.caches import ResolvedCache
@@ -23,8 +24,6 @@ SHAPING_HEADERS = (
     b"openai-organization",
     b"openai-project",
 )
-# Where callers put their gateway keys: these shape nothing.
-KEY_QUERIES = (b"subscription-key", b"code")
 
 
 class CacheRules:
@@ -73,6 +72,6 @@ class CacheRules:
 
 
 def _shaping_query(query: bytes) -> str:
-    """Such as Azure's `api-version`."""
-    parts = [part for part in query.split(b"&") if part.partition(b"=")[0].lower() not in KEY_QUERIES]
-    return b"&".join(parts).decode("latin-1")
+    """Such as Azure's `api-version`. Where callers put their gateway keys shapes nothing."""
+    parts = query.decode("latin-1").split("&")
+    return "&".join(part for part in parts if part.partition("=")[0].lower() not in KEY_QUERIES)

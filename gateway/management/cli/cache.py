@@ -1,4 +1,4 @@
-"""`cache stats`, `cache show` and `cache purge`: what the semantic cache holds."""
+"""`cache stats`, `show`, `explain` and `purge`: what the semantic cache holds."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ import click
 
 from gateway.cache.entry import ID, Entry
 from gateway.catalog.fields import write_moment
-from gateway.catalog.secrets import SecretBox
 from gateway.management.cache_explained import Candidate
 from gateway.management.cache_explained import explain as explained
 from gateway.management.cached_answers import CachedAnswers, ScopeState
 from gateway.management.cli.failures import Refused
 from gateway.management.cli.options import JSON, Command, epilog
 from gateway.management.cli.output import Table, print_json, print_table
-from gateway.management.cli.session import current_settings, run_on_tables
-from gateway.management.service import CatalogService
+from gateway.management.cli.session import current_settings, run_on_tables, service_on
 from gateway.storage.cache import CacheStore
-from gateway.storage.catalog import CatalogStore
-from gateway.storage.subscriptions import SubscriptionStore
 from gateway.storage.tables import Tables
 
 TITLES = ("API", "SUBSCRIPTION", "MODEL", "ENTRIES", "OLDEST (UTC)", "NEWEST (UTC)", "SCOPE")
@@ -146,10 +142,8 @@ def explain(api: str, limit: int, prompt: str, as_json: bool) -> None:
 
 
 async def _explained(tables: Tables, api: str, prompt: str, limit: int) -> Sequence[Candidate]:
-    settings, environment = current_settings()
-    secrets = SecretBox(settings.secret_keys)
-    service = CatalogService(CatalogStore(tables), SubscriptionStore(tables), secrets, environment)
-    snapshot, _ = await service.preview([])
+    settings, _ = current_settings()
+    snapshot, _ = await service_on(tables).preview([])
     entry = snapshot.apis.get(api)
     if entry is None:
         raise Refused(f"Api {api} does not exist, or cannot be served.")

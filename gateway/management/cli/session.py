@@ -21,19 +21,19 @@ from gateway.storage.tables import Tables
 
 def run[Result](work: Callable[[CatalogService], Awaitable[Result]]) -> Result:
     """Do `work` with the service that the current command's settings describe."""
+    return run_on_tables(lambda tables: work(service_on(tables)))
+
+
+def service_on(tables: Tables) -> CatalogService:
+    """The service that the current command's settings describe, over its tables."""
     settings, environment = current_settings()
-
-    async def serve(tables: Tables) -> Result:
-        service = CatalogService(
-            CatalogStore(tables),
-            SubscriptionStore(tables),
-            SecretBox(settings.secret_keys),
-            environment,
-            CachedAnswers(CacheStore(tables)),
-        )
-        return await work(service)
-
-    return run_on_tables(serve)
+    return CatalogService(
+        CatalogStore(tables),
+        SubscriptionStore(tables),
+        SecretBox(settings.secret_keys),
+        environment,
+        CachedAnswers(CacheStore(tables)),
+    )
 
 
 def run_on_tables[Result](work: Callable[[Tables], Awaitable[Result]]) -> Result:
