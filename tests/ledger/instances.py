@@ -65,3 +65,25 @@ def fullest(instances: Sequence[Instance], seconds: float) -> int:
             begin += 1
         most = max(most, totals[place + 1] - totals[begin])
     return most
+
+
+class Spending:
+    """Calls that spend other than they reserved, under two limits that they never reach. `total` is what they spent.
+
+    Each ends at random, after 1 / `a_second` seconds on average.
+    """
+
+    def __init__(self, rng: random.Random, a_second: float) -> None:
+        self.total = 0
+        self._rng = rng
+        self._a_second = a_second
+
+    async def call(self, instance: Instance) -> None:
+        """One call, settled although its caller may leave."""
+        reserved, spent = self._rng.randint(1, 500), self._rng.randint(0, 700)
+        reservation = await instance.ledger.reserve([tokens(reserved, 10**9, YEAR), tokens(reserved, 10**9)])
+        try:
+            await asyncio.sleep(self._rng.expovariate(self._a_second))
+        finally:
+            reservation.settle({"tokens": spent})
+            self.total += spent

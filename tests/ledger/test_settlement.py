@@ -9,7 +9,7 @@ import pytest
 
 from gateway.ledger.meters import Calendar, Charge, Meter
 from gateway.ledger.refusals import LimitReached
-from tests.ledger.instances import KEY, MINUTE, YEAR, Instance, tokens
+from tests.ledger.instances import KEY, MINUTE, YEAR, Instance, Spending, tokens
 from tests.ledger.memory_store import MemoryStore
 from tests.ledger.virtual_time import now, run
 
@@ -131,27 +131,16 @@ def test_a_stop_at_any_moment(seed: int) -> None:
         rng = random.Random(seed)
         store = MemoryStore(rng.choice([0.0, 0.005, 0.1]))
         instances = [Instance(store, number) for number in range(rng.choice([1, 2, 6]))]
-        total = 0
-
-        async def call(instance: Instance) -> None:
-            nonlocal total
-            reserved, spent = rng.randint(1, 500), rng.randint(0, 700)
-            reservation = await instance.ledger.reserve([tokens(reserved, 10**9, YEAR), tokens(reserved, 10**9)])
-            try:
-                await asyncio.sleep(rng.expovariate(2))
-            finally:
-                reservation.settle({"tokens": spent})
-                total += spent
-
+        spending = Spending(rng, a_second=2)
         calls = []
         for _ in range(rng.randint(1, 60)):
-            calls.append(asyncio.ensure_future(call(rng.choice(instances))))
+            calls.append(asyncio.ensure_future(spending.call(rng.choice(instances))))
             await asyncio.sleep(rng.expovariate(30))
         for each in calls:
             each.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
         await asyncio.gather(*(each.ledger.aclose() for each in instances))
-        assert counted(store) == total
+        assert counted(store) == spending.total
 
     run(scenario())
 

@@ -11,7 +11,7 @@ import pytest
 from gateway.errors import StorageUnavailable
 from gateway.ledger.refusals import LedgerUnavailable
 from gateway.ledger.store import Stored
-from tests.ledger.instances import KEY, YEAR, Instance, tokens
+from tests.ledger.instances import KEY, YEAR, Instance, Spending, tokens
 from tests.ledger.memory_store import MemoryStore
 from tests.ledger.virtual_time import now, run
 
@@ -209,21 +209,10 @@ def test_nothing_is_lost(seed: int) -> None:
         rng = random.Random(seed)
         store = MemoryStore()
         instances = [Instance(store, number) for number in range(3)]
-        total = 0
-
-        async def call(instance: Instance) -> None:
-            nonlocal total
-            reserved, spent = rng.randint(1, 500), rng.randint(0, 700)
-            reservation = await instance.ledger.reserve([tokens(reserved, 10**9, YEAR), tokens(reserved, 10**9)])
-            try:
-                await asyncio.sleep(rng.expovariate(1))
-            finally:
-                reservation.settle({"tokens": spent})
-                total += spent
-
+        spending = Spending(rng, a_second=1)
         calls = []
         for _ in range(400):
-            calls.append(asyncio.ensure_future(call(rng.choice(instances))))
+            calls.append(asyncio.ensure_future(spending.call(rng.choice(instances))))
             await asyncio.sleep(rng.expovariate(20))
             if rng.random() < 0.1:
                 rng.choice(calls).cancel()
@@ -235,6 +224,6 @@ def test_nothing_is_lost(seed: int) -> None:
         await asyncio.gather(*calls, return_exceptions=True)
         await asyncio.sleep(20)
         await asyncio.gather(*(each.ledger.aclose() for each in instances))
-        assert used(store) == total > 0
+        assert used(store) == spending.total > 0
 
     run(scenario())
