@@ -14,7 +14,7 @@ from gateway.ledger.exchange import Exchange
 from gateway.ledger.meters import Charge
 from gateway.ledger.outage import Outage
 from gateway.ledger.plan import Moment, Plan, Planner
-from gateway.ledger.pot import Pieces
+from gateway.ledger.pot import CALLS_OF_PLENTY, Pieces
 from gateway.ledger.pots import Pots
 from gateway.ledger.record import Record
 from gateway.ledger.refusals import LedgerUnavailable, LimitReached
@@ -60,13 +60,22 @@ class Account:
         self._leases_ahead = True
         self.probe_at = 0.0
 
-    def take(self, charges: Sequence[Charge]) -> list[Holding] | None:
+    def take(self, charges: Sequence[Charge], *, from_plenty: bool = False) -> list[Holding] | None:
         """Everything, from the leases at hand; or nothing: None."""
         self.last_used = self._clock.now()
+        if from_plenty and not self._have_plenty(charges):
+            return None
         holdings = self._take(charges, self.last_used)
         for holding in holdings or ():
             holding.pot.demand += holding.charge.amount
         return holdings
+
+    def _have_plenty(self, charges: Sequence[Charge]) -> bool:
+        for charge in charges:
+            pot = self._pots.find(charge)
+            if pot is None or charge.amount > pot.plenty:
+                return False
+        return True
 
     def _take(self, charges: Sequence[Charge], now: float) -> list[Holding] | None:
         holdings: list[Holding] = []
@@ -145,17 +154,21 @@ class Account:
         for holding in holdings:
             self.refund(holding, sum(amount for _, amount in holding.pieces))
 
-    def refund(self, holding: Holding, amount: int) -> None:
-        """Give back so much of what was taken, the latest first."""
+    def refund(self, holding: Holding, amount: int) -> int:
+        """Give back so much of what was taken, the latest first; returns how much of it can be spent here again."""
         if holding.epoch != self._epoch:
             # The counter was set to 0 meanwhile: what it has forgotten cannot come off it again.
-            return
+            return 0
         now = self._clock.now()
+        spendable = 0
         for slot, taken in reversed(holding.pieces):
             part = min(amount, taken)
-            if part and not holding.pot.give_back(slot, part, now):
+            if part and holding.pot.give_back(slot, part, now):
+                spendable += part
+            elif part:
                 self.balance.returns[holding.pot.meter, slot] += part
             amount -= part
+        return spendable
 
     def debit(self, holding: Holding, amount: int) -> Pieces:
         """Charge more than was reserved: from the leases at hand; what these do not have is owed."""
@@ -286,6 +299,8 @@ class Account:
         now = self._clock.now()
         for grant in plan.grants:
             grant.pot.add(grant.slot, grant.amount, grant.expires, now)
+            used, _ = self.balance.standing(grant.pot.meter, now)
+            grant.pot.plenty = (grant.pot.limit - used) // CALLS_OF_PLENTY
         self._waiters.answer(partial(self._hand_out, plan, now))
 
     def _hand_out(self, plan: Plan, now: float, place: int, charges: Sequence[Charge]) -> list[Holding] | None:

@@ -53,8 +53,11 @@ class Ledger:
         self._on_cut_off = on_cut_off
         self._outage = Outage()
 
-    def take(self, charges: Sequence[Charge]) -> Reservation | None:
-        """Take all charges from the leases at hand; None if that takes longer, or they are for several counter keys."""
+    def take(self, charges: Sequence[Charge], *, from_plenty: bool = False) -> Reservation | None:
+        """Take all charges from the leases at hand; None if that takes longer, or they are for several counter keys.
+
+        `from_plenty` takes nothing where what is wanted is more than a small part of what is left of a limit.
+        """
         key = charges[0].key
         account = self.accounts.get(key)
         if account is None or self._ticks is None:
@@ -62,7 +65,7 @@ class Ledger:
         for charge in charges:
             if charge.key != key:
                 return None
-        holdings = account.take(charges)
+        holdings = account.take(charges, from_plenty=from_plenty)
         return None if holdings is None else Reservation(holdings)
 
     async def reserve(self, charges: Sequence[Charge]) -> Reservation:

@@ -13,6 +13,8 @@ RENEWED_AT = 0.3
 # How much the demand of the time since the last look weighs against that before.
 LATEST_WEIGHT = 0.5
 SHORTEST_LOOK_SECONDS = 0.1
+# What is left of a limit is plenty for a call of which so many would fit.
+CALLS_OF_PLENTY = 1_000
 
 
 @dataclass(slots=True)
@@ -33,13 +35,15 @@ Pieces = tuple[tuple[int, int], ...]
 class Pot:
     """The leases of one limit on one meter of one counter key."""
 
-    __slots__ = ("demand", "last_taken", "leases", "limit", "meter", "rate", "_looked")
+    __slots__ = ("demand", "last_taken", "leases", "limit", "meter", "plenty", "rate", "_looked")
 
     def __init__(self, meter: Meter, limit: int, moment: float) -> None:
         self.meter = meter
         self.limit = limit
         self.leases: list[Lease] = []
         self.demand = 0
+        # Who takes no more than this, when the latest lease was granted, takes a small part of what is left.
+        self.plenty = 0
         self.rate = 0.0
         self.last_taken = moment
         self._looked = moment - SHORTEST_LOOK_SECONDS
@@ -75,6 +79,10 @@ class Pot:
                 lease.remaining += amount
                 return True
         return False
+
+    def want_less(self, amount: int) -> None:
+        """So much of the demand has taken care of itself."""
+        self.demand = max(0, self.demand - amount)
 
     def available(self, moment: float) -> int:
         """What can be spent now."""

@@ -51,7 +51,8 @@ class Reservation:
             reserved = holding.charge.amount
             used = actual.get(holding.charge.meter.unit, reserved)
             if used < reserved:
-                holding.account.refund(holding, reserved - used)
+                # What others can spend again was not wanted of storage after all.
+                holding.pot.want_less(holding.account.refund(holding, reserved - used))
             elif used > reserved:
                 holding.account.debit(holding, used - reserved)
 

@@ -27,6 +27,9 @@ class Protocol(Enum):
 # What these answer with is no generated text, or not counted in tokens of a completion.
 WITHOUT_COMPLETION = (Protocol.EMBEDDINGS, Protocol.IMAGES)
 
+# Of a longer body the bytes say too little about the prompt.
+LONGEST_BOUNDED_BYTES = 64 * 1024
+
 PROMPTS: Mapping[Protocol, Callable[[Mapping[str, Any], str | None], Parts]] = {
     Protocol.CHAT: openai.chat,
     Protocol.COMPLETIONS: openai.completions,
@@ -37,6 +40,18 @@ PROMPTS: Mapping[Protocol, Callable[[Mapping[str, Any], str | None], Parts]] = {
     Protocol.GEMINI: gemini.generate_content,
     Protocol.BEDROCK: bedrock.converse,
 }
+
+
+def most_prompt_tokens(protocol: Protocol, document: Mapping[str, Any], content: bytes) -> int | None:
+    """What the tokens of a prompt cannot exceed, found without counting them; None where that takes counting.
+
+    That is the bytes of the body: each token of a vocabulary stands for one byte of text or more, and what the chat
+    format costs is less than the JSON that says it. It holds for plain chats only: pictures cost by their size, tools
+    are put before the model in a notation of their own.
+    """
+    if protocol is Protocol.CHAT and len(content) <= LONGEST_BOUNDED_BYTES and openai.is_plain_chat(document):
+        return len(content)
+    return None
 
 
 async def prompt_tokens(

@@ -15,7 +15,7 @@ from gateway.llm.completion_limit import most_completion_tokens
 from gateway.llm.model_names import shown_model
 from gateway.llm.prices import cost
 from gateway.llm.tokenizer import Tokenizer
-from gateway.llm.tokens import prompt_tokens, prompt_tokens_at_once
+from gateway.llm.tokens import most_prompt_tokens, prompt_tokens, prompt_tokens_at_once
 from gateway.llm.usage import Usage
 from gateway.policies.drain import DrainingBody, Drains
 from gateway.policies.limit_answers import headers_of, refused
@@ -56,13 +56,9 @@ class Limit:
             rules = rules.of_calls()
         if not rules.each:
             return await next(call)
-        if rules.need_prompt and call.protocol is not None and call.document is not None:
-            asked = (self._tokenizer, call.protocol, call.document, call.model)
-            counted = prompt_tokens_at_once(*asked)
-            call.estimated_prompt = await prompt_tokens(*asked) if counted is None else counted
-        prompt = call.estimated_prompt or 0
-        held = _Held(self._ledger, self._entry, rules, [self._charge(call, rule, prompt) for rule in rules.each])
-        await held.reserve()
+        held = self._from_plenty(call, rules) if rules.need_prompt else None
+        if held is None:
+            held = await self._reserve(call, rules)
         call.on_end(held.end)
         try:
             reply = await read_whole(call, await next(call))
@@ -71,6 +67,27 @@ class Limit:
             error.headers = {**error.headers, **_texts(held.headers(None))}
             raise
         return self._finish(call, reply, held)
+
+    def _from_plenty(self, call: Call, rules: Rules) -> _Held | None:
+        """Far from its limits a call is let through without counting its prompt: it reserves what it cannot exceed."""
+        if call.protocol is None or call.document is None or call.content is None:
+            return None
+        most = most_prompt_tokens(call.protocol, call.document, call.content)
+        if most is None:
+            return None
+        charges = [self._charge(call, rule, most) for rule in rules.each]
+        reservation = self._ledger.take(charges, from_plenty=True)
+        return None if reservation is None else _Held(self._ledger, self._entry, rules, charges, reservation)
+
+    async def _reserve(self, call: Call, rules: Rules) -> _Held:
+        if rules.need_prompt and call.protocol is not None and call.document is not None:
+            asked = (self._tokenizer, call.protocol, call.document, call.model)
+            counted = prompt_tokens_at_once(*asked)
+            call.estimated_prompt = await prompt_tokens(*asked) if counted is None else counted
+        prompt = call.estimated_prompt or 0
+        held = _Held(self._ledger, self._entry, rules, [self._charge(call, rule, prompt) for rule in rules.each])
+        await held.reserve()
+        return held
 
     def _rules(self, product: Product | None) -> Rules:
         name = product.name if product else None
@@ -125,13 +142,20 @@ class _Held:
 
     __slots__ = ("_charges", "_entry", "_ledger", "_reservation", "draining", "rules")
 
-    def __init__(self, ledger: Ledger, entry: ApiEntry, rules: Rules, charges: Sequence[Charge]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        entry: ApiEntry,
+        rules: Rules,
+        charges: Sequence[Charge],
+        reservation: Reservation | None = None,
+    ) -> None:
         self.rules = rules
         self.draining: DrainingBody | None = None
         self._ledger = ledger
         self._entry = entry
         self._charges = charges
-        self._reservation: Reservation | None = None
+        self._reservation = reservation
 
     async def reserve(self) -> None:
         """Raises PolicyError if a limit is reached, UnavailableError if it cannot be known."""

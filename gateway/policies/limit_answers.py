@@ -6,7 +6,7 @@ The messages are API Management's, and `x-ratelimit-*` are the headers of OpenAI
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 
 from gateway.call import Header
@@ -60,24 +60,33 @@ def duration(seconds: int) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def headers_of(standings: Sequence[Standing]) -> list[Header]:
+def headers_of(standings: Iterable[Standing]) -> list[Header]:
     """What is left: OpenAI's headers for the limit that is nearest, and those that the policies name."""
     found: list[Header] = []
-    nearest: dict[tuple[bytes, bytes, bytes], Standing] = {}
+    tokens: Standing | None = None
+    calls: Standing | None = None
     for standing in standings:
         rule, left, _ = standing
-        names = CALLS if rule.kind == "calls" else TOKENS
-        other = nearest.get(names)
-        if other is None or _nearness(standing) < _nearness(other):
-            nearest[names] = standing
+        if rule.kind == "calls":
+            calls = standing if calls is None else min(calls, standing, key=_nearness)
+        else:
+            tokens = standing if tokens is None else min(tokens, standing, key=_nearness)
         found += [(name, b"%d" % left) for name in rule.remaining_headers]
-    for (limit, remaining, reset), (rule, left, resets_in) in nearest.items():
-        found += ((limit, b"%d" % rule.limit), (remaining, b"%d" % left), (reset, _span(resets_in)))
+    if tokens is not None:
+        found += _standing_headers(TOKENS, tokens)
+    if calls is not None:
+        found += _standing_headers(CALLS, calls)
     return found
 
 
 TOKENS = (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens")
 CALLS = (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests")
+
+
+def _standing_headers(names: tuple[bytes, bytes, bytes], standing: Standing) -> tuple[Header, ...]:
+    limit, remaining, reset = names
+    rule, left, resets_in = standing
+    return ((limit, b"%d" % rule.limit), (remaining, b"%d" % left), (reset, _span(resets_in)))
 
 
 def _nearness(standing: Standing) -> tuple[bool, int]:

@@ -10,8 +10,9 @@ from gateway.call import Call, Outcome
 from gateway.catalog.models import Product
 from gateway.catalog.snapshot import ApiEntry
 from gateway.errors import CODES
+from gateway.llm.usage import Usage
 from gateway.settings import Settings
-from gateway.telemetry.aggregates import MAXIMUM_ATTRIBUTE_SETS, Aggregates, Attributes, Instrument, Point
+from gateway.telemetry.aggregates import MAXIMUM_ATTRIBUTE_SETS, OVERFLOW, Aggregates, Attributes, Instrument, Point
 from gateway.telemetry.conventions import operation_and_model, provider_name
 from gateway.telemetry.delivery import Delivery, Outlet
 from gateway.telemetry.dimensions import Place, TokenMeter, attribute_text, token_meter
@@ -53,17 +54,38 @@ class _Compiled:
 _Kind = tuple[str, str | None, str | None, str | None, bool]
 
 
-class _Interval:
-    """What is recorded until the next export, and for calls of one kind, of which there are many, the points of theirs.
+class _Tokens:
+    """What calls with the same values in all dimensions of `tokenMetrics` have used: one object in place of points."""
 
-    `tokens` has those of `tokenMetrics`, `calls` those of the conventions: of duration, input and output.
+    __slots__ = ("cached", "completion", "prompt", "reasoning")
+
+    def __init__(self) -> None:
+        self.prompt = self.completion = self.cached = self.reasoning = 0
+
+    def add(self, usage: Usage) -> None:
+        """One more call's."""
+        self.prompt += usage.prompt
+        self.completion += usage.completion
+        self.cached += usage.cached
+        self.reasoning += usage.reasoning
+
+    @property
+    def sum(self) -> Usage:
+        """All of it."""
+        return Usage(self.prompt, self.completion, self.cached, self.reasoning)
+
+
+class _Interval:
+    """What is recorded until the next export, and for calls of one kind, of which there are many, where theirs belongs.
+
+    `tokens` is for `tokenMetrics`; `calls` has the points of the conventions: of duration, input and output.
     """
 
     __slots__ = ("aggregates", "calls", "tokens")
 
     def __init__(self) -> None:
         self.aggregates = Aggregates()
-        self.tokens: dict[tuple[TokenMeter, tuple[str, ...]], tuple[Point, ...]] = {}
+        self.tokens: dict[tuple[TokenMeter, tuple[str, ...]], _Tokens] = {}
         self.calls: dict[_Kind, tuple[Point, ...]] = {}
 
 
@@ -95,8 +117,7 @@ class TelemetryRecorder:
         compiled = self._compile(call.entry)
         meter = compiled.meter(call.caller.product)
         if meter is not None and call.usage is not None:
-            for point, figure in zip(self._token_points(meter, call), token_figures(call.usage), strict=True):
-                point.take(figure)
+            self._record_tokens(meter, meter.values(call), call.usage)
         self._record_conventions(call, outcome, compiled.provider)
 
     def ledger_unavailable(self) -> None:
@@ -119,16 +140,19 @@ class TelemetryRecorder:
             attributes = _attributes(operation, provider, model)
             self._interval.aggregates.record(TIME_TO_FIRST_TOKEN, attributes, call.first_byte_seconds)
 
-    def _token_points(self, meter: TokenMeter, call: Call) -> tuple[Point, ...]:
-        known, key = self._interval.tokens, (meter, meter.values(call))
-        points = known.get(key)
-        if points is None:
-            attributes = meter.attributes(key[1])
-            instruments = self._counters(meter.namespace)
-            points = tuple(self._interval.aggregates.point(instrument, attributes) for instrument in instruments)
-            if len(known) < MAXIMUM_ATTRIBUTE_SETS:
-                known[key] = points
-        return points
+    def _record_tokens(self, meter: TokenMeter, values: tuple[str, ...], usage: Usage) -> None:
+        known, key = self._interval.tokens, (meter, values)
+        tokens = known.get(key)
+        if tokens is None:
+            if len(known) >= MAXIMUM_ATTRIBUTE_SETS:
+                self._count_tokens(self._interval.aggregates, meter, OVERFLOW, usage)
+                return
+            tokens = known[key] = _Tokens()
+        tokens.add(usage)
+
+    def _count_tokens(self, aggregates: Aggregates, meter: TokenMeter, attributes: Attributes, usage: Usage) -> None:
+        for instrument, figure in zip(self._counters(meter.namespace), token_figures(usage), strict=True):
+            aggregates.record(instrument, attributes, figure)
 
     def _call_points(self, kind: _Kind) -> tuple[Point, ...]:
         """Duration, and where there is usage input and output; embeddings have no output."""
@@ -162,6 +186,8 @@ class TelemetryRecorder:
 
     def _take(self) -> Aggregates:
         taken, self._interval = self._interval, _Interval()
+        for (meter, values), tokens in taken.tokens.items():
+            self._count_tokens(taken.aggregates, meter, meter.attributes(values), tokens.sum)
         return taken.aggregates
 
 

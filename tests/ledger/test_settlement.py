@@ -8,7 +8,9 @@ import random
 import pytest
 
 from gateway.ledger.meters import Calendar, Charge, Meter
+from gateway.ledger.pot import CALLS_OF_PLENTY
 from gateway.ledger.refusals import LimitReached
+from gateway.ledger.reservation import Reservation
 from tests.ledger.instances import KEY, MINUTE, YEAR, Instance, Spending, tokens
 from tests.ledger.memory_store import MemoryStore
 from tests.ledger.virtual_time import now, run
@@ -189,5 +191,43 @@ def test_a_limit_that_one_refuses_leaves_no_trace_in_the_other() -> None:
             await asyncio.sleep(0.05)
         await asyncio.sleep(5)
         assert counted(store, MINUTE) == 60
+
+    run(scenario())
+
+
+def test_what_comes_back_into_a_lease_was_not_wanted_of_storage() -> None:
+    """Demand, which leases are sized by, is what calls use, where what they hold beyond that is soon free again."""
+
+    async def scenario() -> None:
+        instance = Instance(MemoryStore())
+        for _ in range(3):
+            await instance.call(tokens(300, meter=YEAR), used=20)
+        account = instance.ledger.accounts[KEY]
+        holdings = account.take([tokens(30, meter=YEAR)])
+        assert holdings is not None
+        (pot,) = (holding.pot for holding in holdings)
+        demand = pot.demand
+        Reservation(holdings).settle({"tokens": 20})
+        assert pot.demand == demand - 10
+        Reservation(holdings).settle({"tokens": 0})
+        assert pot.demand == max(0, demand - 10 - 30)
+        await instance.ledger.aclose()
+
+    run(scenario())
+
+
+def test_plenty_is_a_small_part_of_what_is_left() -> None:
+    """Who asks for no more is served from the lease; who asks for more than that gets nothing this way."""
+
+    async def scenario() -> None:
+        instance = Instance(MemoryStore())
+        limit = 1_000_000
+        for _ in range(3):
+            await instance.call(tokens(400, limit))
+        plenty = (limit - 3 * 400) // CALLS_OF_PLENTY
+        assert instance.ledger.take([tokens(plenty // 2, limit)], from_plenty=True) is not None
+        assert instance.ledger.take([tokens(plenty + 1, limit)], from_plenty=True) is None
+        assert instance.ledger.take([tokens(plenty // 2, limit), tokens(1, 400)], from_plenty=True) is None
+        await instance.ledger.aclose()
 
     run(scenario())

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.llm.tokenizer import Tokenizer
-from gateway.llm.tokens import PROMPTS, Protocol, prompt_tokens
+from gateway.llm.tokens import (
+    LONGEST_BOUNDED_BYTES,
+    PROMPTS,
+    Protocol,
+    most_prompt_tokens,
+    prompt_tokens,
+    prompt_tokens_now,
+)
 from tests.llm.prompts.pictures import png
 
 # OpenAI's notebook "How to count tokens with tiktoken" gives these requests, and what the API said of each.
@@ -370,3 +377,47 @@ def test_no_body_is_an_error(document: dict[str, Any]) -> None:
         parts = prompt(document, "gpt-4o")
         assert parts.tokens >= 0
         assert all(isinstance(text, str) for text in parts.texts)
+
+
+ROLES = st.sampled_from(["system", "user", "assistant", "tool", "gibberish", ""])
+PLAIN = st.fixed_dictionaries({"role": ROLES | st.none(), "content": st.text(max_size=60)})
+
+
+@given(
+    messages=st.lists(PLAIN | st.fixed_dictionaries({"content": st.text(), "n": st.text()}), max_size=8),
+    escaped=st.booleans(),
+)
+def test_a_plain_chat_has_no_more_tokens_than_bytes(tokenizer: Tokenizer, messages: list[Any], escaped: bool) -> None:
+    """Whatever it says, and however its JSON is written."""
+    document = {"messages": messages}
+    content = json.dumps(document, separators=(",", ":"), ensure_ascii=escaped).encode(errors="replace")
+    most = most_prompt_tokens(Protocol.CHAT, document, content)
+    assert most == len(content)
+    assert prompt_tokens_now(tokenizer, Protocol.CHAT, document, "gpt-4o") <= most
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"messages": [], "tools": []},
+        {"messages": [], "functions": []},
+        {"messages": [], "response_format": {}},
+        {"messages": {"role": "user", "content": "x"}},
+        {"messages": ["x"]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "https://a/b.png"}]}]},
+        {"messages": [{"role": "user", "content": "x", "name": "y"}]},
+        {"prompt": "x"},
+    ],
+    ids=str,
+)
+def test_what_is_no_plain_chat_has_no_bound(document: dict[str, Any]) -> None:
+    """It is counted, however short it is."""
+    assert most_prompt_tokens(Protocol.CHAT, document, json.dumps(document).encode()) is None
+
+
+def test_a_long_chat_and_other_protocols_have_no_bound() -> None:
+    """Their bytes say too little."""
+    document = {"messages": [{"role": "user", "content": "x" * LONGEST_BOUNDED_BYTES}]}
+    assert most_prompt_tokens(Protocol.CHAT, document, json.dumps(document).encode()) is None
+    document["messages"][0]["content"] = "x"
+    assert most_prompt_tokens(Protocol.RESPONSES, document, json.dumps(document).encode()) is None

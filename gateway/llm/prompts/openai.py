@@ -54,6 +54,19 @@ def chat(document: Mapping[str, Any], model: str | None) -> Parts:
     return parts
 
 
+def is_plain_chat(document: Mapping[str, Any]) -> bool:
+    """Whether a chat is nothing but roles and texts, as nearly all are."""
+    if "tools" in document or "functions" in document or "response_format" in document:
+        return False
+    messages = document.get("messages")
+    if not isinstance(messages, list):
+        return False
+    for message in messages:
+        if not isinstance(message, dict) or len(message) != 2 or not isinstance(message.get("content"), str):
+            return False
+    return True
+
+
 def responses(document: Mapping[str, Any], model: str | None) -> Parts:
     """/responses"""
     parts = Parts(openai_images(model), tokens=ANSWER_TOKENS)
