@@ -78,6 +78,21 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Pairs:
+    """Requests a second of two targets, measured directly after each other in every turn: (`target`, `beside`)."""
+
+    target: str
+    beside: str
+    connections: int
+    rates: tuple[tuple[float, float], ...]
+
+    @property
+    def ratio(self) -> Spread:
+        """Of the target to the other, turn by turn."""
+        return Spread.of(one / other for one, other in self.rates)
+
+
+@dataclass(frozen=True)
 class Streams:
     """Event streams through one target. Times are in milliseconds, from the request's last byte on.
 
@@ -165,6 +180,7 @@ class Results:
     started: str
     machine: Mapping[str, str]
     throughput: tuple[Series, ...] = ()
+    pairs: tuple[Pairs, ...] = ()
     streams: tuple[Streams, ...] = ()
     imports: Imports | None = None
     ledger: LedgerUse | None = None

@@ -37,16 +37,7 @@ def judge(results: Results) -> list[Judgement]:
 
 def ratio_of_nginx(results: Results, nginx: str, connections: int) -> float | None:
     """Requests a second of the gateway over those of an nginx, both the median of their rounds."""
-    return _ratio(results, GATEWAY, nginx, connections)
-
-
-def ratio_with_limits(results: Results, connections: int) -> float | None:
-    """Requests a second with a token limit and metrics over those without."""
-    return _ratio(results, LIMITED, GATEWAY, connections)
-
-
-def _ratio(results: Results, target: str, other: str, connections: int) -> float | None:
-    one, two = results.series(target, connections), results.series(other, connections)
+    one, two = results.series(GATEWAY, connections), results.series(nginx, connections)
     return one.per_second.median / two.per_second.median if one and two else None
 
 
@@ -78,10 +69,11 @@ def _throughput(results: Results) -> Iterator[Judgement]:
 
 
 def _limits(results: Results) -> Iterator[Judgement]:
-    ratio = ratio_with_limits(results, 32)
-    if ratio is not None:
-        name = "requests/s at 32 connections with limits and metrics, of those without"
-        yield Judgement(name, f"{ratio:.3f}", f"≥ {OF_ITSELF_WITHOUT_LIMITS}", ratio >= OF_ITSELF_WITHOUT_LIMITS)
+    for pairs in results.pairs:
+        if pairs.target == LIMITED:
+            ratio = pairs.ratio.median
+            name = f"requests/s at {pairs.connections} connections with limits and metrics, of those without"
+            yield Judgement(name, f"{ratio:.3f}", f"≥ {OF_ITSELF_WITHOUT_LIMITS}", ratio >= OF_ITSELF_WITHOUT_LIMITS)
 
 
 def _latency(results: Results) -> Iterator[Judgement]:

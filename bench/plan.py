@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PARTS = ("imports", "ledger", "memory", "throughput", "streams", "storage", "profile")
+PARTS = ("imports", "ledger", "memory", "throughput", "limits", "streams", "storage", "profile")
 
 # One call after another at most doubles a lease with each exchange: so long until leases last. What an instance may ask
 # of storage at once, after a rest, is used up by then too.
@@ -23,6 +23,8 @@ class Plan:
     memory_requests: tuple[int, ...]
     load_rounds: int
     load_seconds: int
+    pairs: int
+    pair_seconds: int
     connections: tuple[int, ...]
     stream_rounds: int
     short_streams: int
@@ -44,6 +46,8 @@ FULL = Plan(
     memory_requests=(10_000, 100_000),
     load_rounds=5,
     load_seconds=6,
+    pairs=20,
+    pair_seconds=2,
     connections=(1, 32),
     stream_rounds=3,
     short_streams=200,
@@ -65,6 +69,8 @@ QUICK = Plan(
     memory_requests=(2_000, 10_000),
     load_rounds=2,
     load_seconds=1,
+    pairs=4,
+    pair_seconds=1,
     connections=(1, 32),
     stream_rounds=1,
     short_streams=50,

@@ -23,6 +23,8 @@ def _sections(results: Results) -> Iterator[str]:
     if results.throughput:
         yield "### Small chat calls\n\n" + _throughput(results)
         yield _processor(results)
+    if results.pairs:
+        yield "### In short turns\n\n" + _pairs(results)
     if results.streams:
         yield "### Event streams\n\n" + _streams(results)
     if results.imports:
@@ -81,6 +83,27 @@ def _load_row(results: Results, series: Series) -> tuple[str, ...]:
         *("" if ratio is None or series.target != GATEWAY else f"{ratio:.3f}" for ratio in ratios),
         "" if added is None else f"{added:+.2f} ms",
     )
+
+
+def _pairs(results: Results) -> str:
+    rows = []
+    for each in results.pairs:
+        one, other = (Spread.of(rates).median for rates in zip(*each.rates, strict=True))
+        ratio = each.ratio
+        rows.append(
+            (
+                each.target,
+                each.beside,
+                str(each.connections),
+                str(len(each.rates)),
+                f"{one:,.0f}",
+                f"{other:,.0f}",
+                f"{ratio.median:.3f}",
+                f"{ratio.minimum:.3f} to {ratio.maximum:.3f}",
+            )
+        )
+    header = ("", "beside", "connections", "turns", "requests/s", "of the other", "ratio, median", "min to max")
+    return table(header, rows)
 
 
 def _processor(results: Results) -> str:

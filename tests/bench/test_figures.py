@@ -1,6 +1,7 @@
 """The figures that are made of others."""
 
 from bench.figures import Load, Series, Spread
+from bench.pairs import in_turns
 from tests.bench.sample_results import RESULTS, series
 
 
@@ -33,3 +34,17 @@ def test_what_was_not_measured_is_none() -> None:
     """A part of a run can be asked for what it has not."""
     assert RESULTS.series("gateway", 7) is None
     assert RESULTS.stream("nobody") is None
+
+
+def test_pairs_are_compared_turn_by_turn() -> None:
+    """Who is first changes every turn; a machine that slows down in between blurs nothing."""
+    speed = iter([1.0, 1.0, 0.5, 0.5, 0.1, 0.1])
+    asked: list[str] = []
+
+    def measure(target: str) -> float:
+        asked.append(target)
+        return next(speed) * {"with": 900.0, "without": 1_000.0}[target]
+
+    pairs = in_turns(("with", "without"), measure, 3)
+    assert asked == ["without", "with", "with", "without", "without", "with"]
+    assert pairs.ratio == Spread(0.9, 0.9, 0.9)
