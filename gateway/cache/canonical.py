@@ -56,6 +56,9 @@ def _with_whole_numbers(value: Any) -> Any:
 
 
 def normalised(text: str) -> str:
-    """The text in Unicode's form C (UAX #15), with one space for any white space and none at its ends."""
+    """The text in Unicode's form C (UAX #15), with "\\n" for any end of a line, and nothing invisible at its ends.
+
+    White space within is what it is: in a program, or a table, it says something.
+    """
     composed = text if text.isascii() else normalize("NFC", text)
-    return " ".join(composed.split())
+    return composed.replace("\r\n", "\n").replace("\r", "\n").strip()

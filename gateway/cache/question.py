@@ -26,7 +26,7 @@ from gateway.llm.asking import asks_for_usage
 from gateway.llm.tokens import Protocol
 
 # Another number whenever what is hashed changes its meaning: what was kept before is not found any more.
-EDITION = 1
+EDITION = 2
 
 HASH_BYTES = 16
 NOTHING = bytes(HASH_BYTES)

@@ -45,16 +45,17 @@ Pair = tuple[Protocol, dict[str, Any], dict[str, Any]]
 
 # Equal in everything: one answers for the other without an embedding.
 SAME: dict[str, Pair] = {
-    "white space": (CHAT, chat(HELLO), chat(user("  Hello\n\t there "))),
+    "white space": (CHAT, chat(HELLO), chat(user(" \n\tHello there \r\n"))),
+    "the ends of lines": (CHAT, chat(user("a\nb")), chat(user("a\r\nb"))),
     "two ways to write an accent": (CHAT, chat(user("caf\u00e9")), chat(user("cafe\u0301"))),
     "one text part": (CHAT, chat(HELLO), chat(user([text("Hello there")]))),
-    "several text parts": (CHAT, chat(HELLO), chat(user([text("Hello"), text("there")]))),
+    "several text parts": (CHAT, chat(user("Hello\nthere")), chat(user([text("Hello"), text("there")]))),
     "an earlier text part": (
         CHAT,
         chat(user("a"), assistant("b"), HELLO),
         chat(user([text("a")]), assistant("b"), HELLO),
     ),
-    "earlier white space": (CHAT, chat(system("Be  nice. "), HELLO), chat(system("Be nice."), HELLO)),
+    "earlier white space": (CHAT, chat(system(" Be nice. "), HELLO), chat(system("Be nice."), HELLO)),
     "the order of fields": (CHAT, chat(HELLO, seed=1, top_p=0.5), {"top_p": 0.5, "seed": 1, **chat(HELLO)}),
     "1 and 1.0": (CHAT, chat(HELLO, temperature=1), chat(HELLO, temperature=1.0)),
     "0 and -0.0": (CHAT, chat(HELLO, temperature=0), chat(HELLO, temperature=-0.0)),
@@ -69,7 +70,7 @@ SAME: dict[str, Pair] = {
     "a mark on a message": (CHAT, chat(HELLO), chat({**HELLO, **MARKED})),
     "a mark on a tool": (CHAT, chat(HELLO, tools=[TOOL]), chat(HELLO, tools=[{**TOOL, **MARKED}])),
     "the same picture": (CHAT, chat(user([text("a"), picture(LONG)])), chat(user([text(" a"), picture(LONG)]))),
-    "one prompt": (COMPLETIONS, completions("Hello there"), completions(["Hello  there"])),
+    "one prompt": (COMPLETIONS, completions("Hello there"), completions(["Hello there "])),
     "a text and a message": (RESPONSES, responses("Hello there"), responses([HELLO])),
     "an input text": (
         RESPONSES,
@@ -86,6 +87,7 @@ SAME: dict[str, Pair] = {
 SAME_CONTEXT: dict[str, Pair] = {
     "another text": (CHAT, chat(HELLO), chat(user("Good evening"))),
     "case": (CHAT, chat(HELLO), chat(user("hello there"))),
+    "indentation": (CHAT, chat(user("if x:\n  a()\nb()")), chat(user("if x:\n  a()\n  b()"))),
     "after a conversation": (CHAT, chat(user("a"), assistant("b"), HELLO), chat(user("a"), assistant("b"), user("c"))),
     "another prompt": (COMPLETIONS, completions("a"), completions("b")),
     "another input": (RESPONSES, responses("a", instructions="i"), responses([user("b")], instructions="i")),

@@ -96,7 +96,7 @@ def test_exact_only(protocol: Protocol, first: dict[str, Any], second: dict[str,
 
 def test_a_text_beside_a_picture_is_still_told() -> None:
     """For whoever looks at what is kept."""
-    assert asked(chat(user([text("What is"), picture("x"), text(" this?")]))).text == "What is this?"
+    assert asked(chat(user([text("What is"), picture("x"), text("this?")]))).text == "What is\nthis?"
 
 
 def test_no_text_can_pass_for_the_hash_of_a_longer_one() -> None:

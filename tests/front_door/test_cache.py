@@ -79,7 +79,7 @@ def with_cache(name: str, more: str = "") -> pytest.MarkDecorator:
 @with_cache("same")
 def test_the_same_question_again(cached: Cached) -> None:
     """It is answered from the cache, with an id and a time of its own, and says so."""
-    first, second = cached.ask("How do I boil an egg?"), cached.ask("How do I boil  an egg? ")
+    first, second = cached.ask("How do I boil an egg?"), cached.ask(" How do I boil an egg? \n")
     assert first.headers["x-cache"] == "MISS"
     assert second.headers["x-cache"] == "HIT; exact"
     assert second.headers["x-cache-distance"] == "0.0000"
