@@ -135,7 +135,7 @@ class Ledger:
     def _probe(self) -> None:
         to_probe = [account for account in self.accounts.values() if account.is_to_probe]
         if self._outage.is_general:
-            to_probe = heapq.nsmallest(PROBES_A_TICK, to_probe, key=lambda account: account.probe_at)
+            to_probe = heapq.nsmallest(PROBES_A_TICK, to_probe, key=lambda account: account.cut_off.probe_at)
         for account in to_probe:
             account.probe()
 
