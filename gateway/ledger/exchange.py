@@ -25,6 +25,7 @@ UNSURE_AT_MOST = 16
 
 # A view that says a limit is reached is looked at again this often: others may have given back, or set it to 0.
 RECHECK_SECONDS = 2.0
+
 FIRST_BACKOFF_SECONDS = 0.02
 LONGEST_BACKOFF_SECONDS = 1.0
 

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gateway.call import Call, Header, Outcome, Reply
-from gateway.errors import GatewayError, PolicyError, UnavailableError
+from gateway.errors import CallerError, GatewayError, PolicyError, UnavailableError
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.meters import Charge
 from gateway.ledger.refusals import LedgerUnavailable, LimitReached
 from gateway.ledger.reservation import Reservation
-from gateway.llm.completion_limit import most_completion_tokens
+from gateway.llm.completion_limit import UnusableLimit, most_completion_tokens
 from gateway.llm.model_names import shown_model
 from gateway.llm.prices import cost
 from gateway.llm.tokenizer import Tokenizer
@@ -224,7 +224,10 @@ class _Spending:
 
 
 def _completion(call: Call) -> int:
-    most = most_completion_tokens(call.protocol, call.document)
+    try:
+        most = most_completion_tokens(call.protocol, call.document)
+    except UnusableLimit as unusable:
+        raise CallerError("max_tokens_invalid", str(unusable), param=unusable.name) from None
     if most is None:
         raise PolicyError("max_tokens_required")
     return most

@@ -95,6 +95,21 @@ def test_a_prompt_larger_than_the_whole_limit(limited: Limited) -> None:
     assert refused.status_code == 429
     assert "retry-after" not in refused.headers
     assert "can never pass" in refused.json()["error"]["message"]
+    assert refused.headers["x-ratelimit-limit-tokens"] == "5"
+    # An SDK that tries again by itself does not do so in vain.
+    assert refused.headers["x-should-retry"] == "false"
+
+
+@with_limits(
+    "tiny-quota",
+    "tokenLimit: {counterKey: subscription, tokenQuota: 5, tokenQuotaPeriod: Daily, estimatePromptTokens: true}",
+)
+def test_a_prompt_larger_than_the_whole_quota(limited: Limited) -> None:
+    """As with a limit a minute: 429, for waiting is as vain as asking for what is left."""
+    refused = limited.chat()
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "token_limit_exceeded")
+    assert "more than the whole quota of 5, so it can never pass" in refused.json()["error"]["message"]
+    assert "retry-after" not in refused.headers
 
 
 @with_limits(
@@ -157,6 +172,11 @@ def test_reserving_the_completion_too(limited: Limited) -> None:
     """Without a word on how much may be generated nothing can be reserved; with it, too much is refused at once."""
     unsaid = limited.chat()
     assert (unsaid.status_code, unsaid.json()["error"]["code"]) == (400, "max_tokens_required")
+    for unusable in (-1, 0, 1.5, True, "5", 10**18):
+        wrong = limited.chat(max_tokens=unusable)
+        error = wrong.json()["error"]
+        assert (wrong.status_code, error["code"], error["param"]) == (400, "max_tokens_invalid", "max_tokens")
+        assert error["message"].startswith("max_tokens must be a whole number from 1 to 100,000,000")
     assert limited.chat(max_tokens=500).status_code == 429
     assert limited.chat(max_tokens=20).status_code == 200
 
