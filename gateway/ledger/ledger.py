@@ -88,6 +88,11 @@ class Ledger:
         account = self.accounts.get(charge.key)
         return (charge.limit, 0.0) if account is None else account.standing(charge)
 
+    def known_standing(self, charge: Charge) -> tuple[int, float] | None:
+        """The same; None if this instance has not seen the counter lately, and so cannot tell without asking."""
+        account = self.accounts.get(charge.key)
+        return account.standing(charge) if account is not None and account.balance.is_known else None
+
     def _by_account(self, charges: Sequence[Charge]) -> Sequence[tuple[Account, Sequence[Charge]]]:
         keys = dict.fromkeys([charge.key for charge in charges])
         if len(keys) == 1:

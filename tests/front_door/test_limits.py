@@ -164,6 +164,46 @@ def test_what_every_answer_carries(limited: Limited) -> None:
 
 
 @with_limits(
+    "everywhere",
+    "rateLimit: {counterKey: subscription, calls: 300}\ntokenLimit: [{counterKey: subscription, tokensPerMinute: 5000, "
+    "estimatePromptTokens: true, reserve: prompt+max_tokens, tokensConsumedHeaderName: x-consumed}]",
+)
+def test_answers_that_the_limits_do_not_count_carry_them_too(limited: Limited) -> None:
+    """What only looks, what is refused before the limits are asked, and what they cannot reserve for."""
+    used = limited.chat(max_tokens=50).json()["usage"]["total_tokens"]
+    url, key = f"{limited.url}/chat/completions", {"api-key": limited.key}
+    answers = {
+        200: limited.get("models"),
+        400: limited.chat(),
+        404: limited.get("nothing"),
+        405: limited.get("chat/completions"),
+        415: httpx2.post(url, headers={**key, "content-type": "text/plain"}, content=b"hello", timeout=30),
+    }
+    for status, answer in answers.items():
+        assert answer.status_code == status
+        assert answer.headers["x-ratelimit-limit-tokens"] == "5000"
+        assert answer.headers["x-ratelimit-remaining-tokens"] == str(5000 - used)
+        assert answer.headers["x-ratelimit-reset-tokens"].endswith("s")
+        assert int(answer.headers["x-ratelimit-remaining-requests"]) < 300
+        assert answer.headers["x-consumed"] == "0"
+    assert "x-ratelimit-limit-tokens" not in httpx2.get(f"{limited.url}/models", timeout=30).headers
+
+
+@with_limits(
+    "silent",
+    "tokenLimit: {counterKey: subscription, tokensPerMinute: 5000, estimatePromptTokens: true, "
+    "tokensConsumedHeaderName: x-consumed}",
+)
+def test_a_whole_answer_without_usage_is_charged_before_its_head(limited: Limited) -> None:
+    """Its text is at hand, so it is counted; when the call is over no more has been charged."""
+    answer = limited.chat({"x-stand-in-no-usage": "1", "x-stand-in-words": "40"})
+    left, consumed = int(answer.headers["x-ratelimit-remaining-tokens"]), int(answer.headers["x-consumed"])
+    assert consumed > 40
+    assert left == 5000 - consumed
+    assert limited.get("models").headers["x-ratelimit-remaining-tokens"] == str(left)
+
+
+@with_limits(
     "strict",
     "tokenLimit: {counterKey: subscription, tokensPerMinute: 100, estimatePromptTokens: true, "
     "reserve: prompt+max_tokens}",
