@@ -148,9 +148,8 @@ class Limit:
             held.settle(call, usage)
         elif not isinstance(reply.body, bytes):
             self._follow(call, reply, reply.body, held)
-        elif held.rules.count_tokens:
-            usage = counted_whole(call, reply, self._tokenizer)
-            held.foresee(call, usage)
+        elif held.rules.count_tokens and (usage := counted_whole(call, reply, self._tokenizer)) is not None:
+            held.settle(call, usage, for_good=False)
         add_headers(reply, held.headers(usage))
         return reply
 
@@ -199,22 +198,22 @@ class _Held:
         """Reserve more of the budgets; false if one of them has no more."""
         return self._reservation is not None and self._reservation.extend("usd", amount)
 
-    def settle(self, call: Call, usage: Usage | None) -> None:
-        """Charge what was used, instead of what was reserved. Only the first time counts."""
-        reservation, self._reservation = self._reservation, None
-        if reservation is not None:
-            reservation.settle(self._actual(call, usage))
+    def settle(self, call: Call, usage: Usage | None, *, for_good: bool = True) -> None:
+        """Charge what was used, instead of what was reserved. Only the first time counts.
 
-    def foresee(self, call: Call, usage: Usage | None) -> None:
-        """Hold what will have been used when the caller has the whole answer. It is still to be settled."""
-        if self._reservation is not None and usage is not None:
-            self._reservation.adjust(self._actual(call, usage))
-
-    def _actual(self, call: Call, usage: Usage | None) -> dict[str, int]:
+        Where it is not for good the call is not over, and this is what it will have used.
+        """
+        reservation = self._reservation
+        if reservation is None:
+            return
         actual = {"tokens": usage.total if usage else 0}
         if self.rules.have_budget:
             actual["usd"] = (cost(self._entry.prices, shown_model(call), usage) or 0) if usage else 0
-        return actual
+        if for_good:
+            self._reservation = None
+            reservation.settle(actual)
+        else:
+            reservation.adjust(actual)
 
     def end(self, call: Call, outcome: Outcome) -> None:
         """The call is over, and Measure knows what it used, unless its answer is still read for nobody."""
