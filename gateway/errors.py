@@ -65,6 +65,12 @@ CODES = _codes(
         "policy",
         "Say how many tokens may be generated (max_tokens, or what this operation calls it): they are reserved.",
     ),
+    Code(
+        "max_tokens_invalid",
+        400,
+        "caller",
+        "What the request says of how many tokens may be generated is no number of tokens.",
+    ),
     Code("ledger_unavailable", 503, "gateway", "The limits cannot be checked at the moment."),
     Code("OperationNotFound", 404, "caller", "Unable to match incoming request to an operation."),
     Code("MethodNotAllowed", 405, "caller", "This operation does not take this method."),
@@ -94,12 +100,17 @@ CODES = _codes(
 )
 
 
-# The codes with which a limit refuses a call.
-REFUSALS = frozenset({"token_limit_exceeded", "rate_limit_exceeded", "token_quota_exceeded", "budget_exceeded"})
+# The codes with which a limit refuses a call. With the last but one a budget also ends a stream, which is no refusal.
+REFUSALS = frozenset(
+    {"token_limit_exceeded", "rate_limit_exceeded", "token_quota_exceeded", "budget_exceeded", "model_not_priced"}
+)
 
 
 class GatewayError(Exception):
-    """A refusal or failure that the caller is told of. `message` is safe to show; never put secrets into it."""
+    """A refusal or failure that the caller is told of. `message` is safe to show; never put secrets into it.
+
+    `param` is the name of the parameter that is at fault, if it is one.
+    """
 
     def __init__(
         self,
@@ -107,12 +118,14 @@ class GatewayError(Exception):
         message: str | None = None,
         *,
         headers: Mapping[str, str] = MappingProxyType({}),
+        param: str | None = None,
     ) -> None:
         entry = CODES[code]
         self.code = entry.name
         self.status = entry.status
         self.message = message or entry.message
         self.headers = headers
+        self.param = param
         super().__init__(self.message)
 
     def body(self) -> bytes:
@@ -142,7 +155,7 @@ def error_document(error: GatewayError) -> dict[str, object]:
         "error": {
             "message": error.message,
             "type": _openai_type(error.status),
-            "param": None,
+            "param": error.param,
             "code": error.code,
         },
         "statusCode": error.status,

@@ -33,7 +33,7 @@ def policies(entry: ApiEntry, services: Services) -> Sequence[Policy]:
     return [
         Record(services.recorders),
         Admit(entry, services.key_cache, services.clock, services.function_auth),
-        Operate(entry, reads_passthrough=bool(limits or caches)),
+        Operate(entry, reads_passthrough=bool(limits or caches), tell=limits[0].tell if limits else None),
         *limits,
         *caches,
         Measure(entry, services.tokenizer),

@@ -46,7 +46,7 @@ class Store(Protocol):
 class UsageRecorder:
     """Counts the calls of this instance by hour (UTC), subscription, product, API and model.
 
-    `refusals` are the codes of calls that one of the gateway's limits refused. `now` is the time of day, in seconds
+    `refusals` are the codes with which the gateway's limits refuse calls. `now` is the time of day, in seconds
     since 1970.
     """
 
@@ -85,7 +85,8 @@ class UsageRecorder:
         row = self._rows.get(place) or self._new_row(place)
         figures, usage = row.figures, call.usage
         figures.calls += 1
-        if outcome.code in self._refusals:
+        # A stream that a limit has ended has such a code too, and was let through.
+        if outcome.code in self._refusals and outcome.status >= 400:
             figures.refusals += 1
         if outcome.cached:
             figures.cache_hits += 1

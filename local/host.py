@@ -49,6 +49,11 @@ def main(arguments: list[str] | None = None) -> int:
     if not (options.app / "function_app.py").exists():
         log(f"there is no function_app.py in {options.app}")
         return 1
+    try:
+        _take_settings(options.settings)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        log(f"the Values in {options.settings} cannot be read")
+        return 1
     _allow_many_connections()
     try:
         listener = _bind(options.host, options.port)
@@ -66,6 +71,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument(
         "--app", type=Path, default=Path.cwd(), help="directory of function_app.py and host.json (default: this one)"
+    )
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="take the app's settings from the Values in this file too, such as local.settings.json",
     )
     parser.add_argument(
         "--function-key",
@@ -86,6 +97,13 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     if options.first_byte_timeout <= 0:
         parser.error("--first-byte-timeout must be more than 0")
     return options
+
+
+def _take_settings(file: Path | None) -> None:
+    """What is in the environment already goes before the file, as in the Core Tools."""
+    values = json.loads(file.read_text())["Values"] if file else {}
+    for name, value in values.items():
+        os.environ.setdefault(name, value)
 
 
 def _allow_many_connections() -> None:

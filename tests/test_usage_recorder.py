@@ -94,6 +94,7 @@ CASES: dict[str, tuple[dict[str, Any], Outcome, Figures]] = {
     ),
     "nothing used": ({}, Outcome(502, "BackendUnreachable"), Figures(calls=1)),
     "refused by a limit": ({}, Outcome(429, "token_limit_exceeded"), Figures(calls=1, refusals=1)),
+    "a stream that a limit has ended": ({}, Outcome(200, "token_limit_exceeded"), Figures(calls=1)),
     "refused otherwise": ({}, Outcome(401, "SubscriptionKeyNotFound"), Figures(calls=1)),
     "from the cache": ({}, Outcome(200, cached=True), Figures(calls=1, cache_hits=1)),
 }

@@ -29,6 +29,7 @@ WELL_KNOWN = MappingProxyType(
         "Subscription ID": "subscription",
     }
 )
+TEXT_PREFIX = "text:"
 WORDS = ("subscription", "product", "api", "operation", "ip", "model")
 
 

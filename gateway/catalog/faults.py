@@ -29,11 +29,17 @@ def faults_of(error: ValidationError, model: type[BaseModel], where: str, writte
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """The end of a sentence about an unknown word: the nearest known one, or all if they are few."""
+    near = nearest(word, known)
+    if near is not None:
+        return f'; did you mean "{near}"?'
+    return f"; it may be {_either(known)}" if len(known) <= 8 else ""
+
+
+def nearest(word: str, known: Sequence[str]) -> str | None:
+    """The known word that somebody who wrote this one has probably meant; None if there is none like it."""
     by_folded = {each.lower().replace("_", ""): each for each in known}
     near = get_close_matches(word.lower().replace("_", ""), list(by_folded), n=1)
-    if near:
-        return f'; did you mean "{by_folded[near[0]]}"?'
-    return f"; it may be {_either(known)}" if len(known) <= 8 else ""
+    return by_folded[near[0]] if near else None
 
 
 def _fault(details: ErrorDetails, model: type[BaseModel], where: str, written: Any) -> Fault:

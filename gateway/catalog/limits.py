@@ -36,7 +36,17 @@ AnswerHeader = Annotated[HeaderName, AfterValidator(check_answer_header)]
 CounterKey = Annotated[str, StringConstraints(max_length=400), AfterValidator(check_counter_key)]
 TokenCount = Annotated[int, Field(ge=1, le=10**15)]
 Number = PlainSerializer(write_number, return_type=float | int)
-Dollars = Annotated[float, Field(gt=0, le=1_000_000_000), Number]
+SMALLEST_DOLLARS = 1e-9
+
+
+def check_counted(dollars: float) -> float:
+    """An amount that can be counted, in billionths of a dollar."""
+    if 0 < dollars < SMALLEST_DOLLARS:
+        raise ValueError("must be at least 0.000000001, the billionth of a dollar in which budgets are counted")
+    return dollars
+
+
+Dollars = Annotated[float, Field(gt=0, le=1_000_000_000), AfterValidator(check_counted), Number]
 PriceOfMillion = Annotated[float, Field(ge=0, le=1_000_000), Number]
 
 

@@ -10,22 +10,20 @@ from typing import Any
 
 from gateway.errors import StorageUnavailable
 from gateway.ledger.balance import Balance, first_reached
+from gateway.ledger.cut_off import CutOff
+from gateway.ledger.drafter import Drafter
 from gateway.ledger.exchange import Exchange
 from gateway.ledger.meters import Charge
 from gateway.ledger.outage import Outage
-from gateway.ledger.plan import Moment, Plan, Planner
+from gateway.ledger.plan import Plan
 from gateway.ledger.pot import CALLS_OF_PLENTY, Pieces
 from gateway.ledger.pots import Pots
-from gateway.ledger.record import Record
 from gateway.ledger.refusals import LedgerUnavailable, LimitReached
 from gateway.ledger.reservation import Holding
 from gateway.ledger.waiting import Waiters
 
 log = logging.getLogger("gateway.ledger")
 
-# A view that says a limit is reached is looked at again this often: others may have given back, or set it to 0.
-RECHECK_SECONDS = 2.0
-PROBE_SECONDS = 2.0
 FORGOTTEN_AFTER_SECONDS = 120.0
 
 Spawn = Callable[[Callable[[], Coroutine[Any, Any, None]]], asyncio.Task[None]]
@@ -44,38 +42,29 @@ class Account:
     ) -> None:
         self.key = key
         self.balance = Balance(exchange)
-        self.is_cut_off = False
         self.last_used = exchange.clock.now()
         # What calls hold that are not over: they will be settled here, however long they take.
         self.holdings = 0
         self.exchange = exchange
+        self.cut_off = CutOff(key, exchange.clock, on_cut_off)
         self._clock = exchange.clock
         self._spawn = spawn
         self._outage = outage
-        self._on_cut_off = on_cut_off
         self._pots = Pots(self.balance.returns)
         self._waiters = Waiters()
         self._task: asyncio.Task[None] | None = None
         self._epoch = 0
         self._leases_ahead = True
-        self.probe_at = 0.0
 
     def take(self, charges: Sequence[Charge], *, from_plenty: bool = False) -> list[Holding] | None:
         """Everything, from the leases at hand; or nothing: None."""
         self.last_used = self._clock.now()
-        if from_plenty and not self._have_plenty(charges):
+        if from_plenty and not self._pots.have_plenty(charges):
             return None
         holdings = self._take(charges, self.last_used)
         for holding in holdings or ():
             holding.pot.demand += holding.charge.amount
         return holdings
-
-    def _have_plenty(self, charges: Sequence[Charge]) -> bool:
-        for charge in charges:
-            pot = self._pots.find(charge)
-            if pot is None or charge.amount > pot.plenty:
-                return False
-        return True
 
     def _take(self, charges: Sequence[Charge], now: float) -> list[Holding] | None:
         holdings: list[Holding] = []
@@ -88,7 +77,7 @@ class Account:
                 return None
             holdings.append(Holding(self, pot, charge, pieces, self._epoch))
             renew = renew or pot.needs_renewal(now)
-        if renew and self._task is None and not self.is_cut_off and self.exchange.pace.wait(now) == 0:
+        if renew and self._task is None and not self.cut_off.is_on and self.exchange.pace.wait(now) == 0:
             self._begin()
         return holdings
 
@@ -97,11 +86,11 @@ class Account:
         uncertain = self.exchange.moment().until_certain(charges)
         if uncertain:
             await asyncio.sleep(uncertain)
-        if self.is_cut_off or self._outage.is_general:
-            self._cut_off_with_all()
+        if self.cut_off.is_on or self._outage.is_general:
+            self._fail_with_all()
             return self._take_cut_off(charges)
         reached = next((found for charge in charges if (found := self._reached(charge))), None)
-        if reached is not None and (reached.retry_after is None or not self._is_to_look_again()):
+        if reached is not None and (reached.retry_after is None or not self.exchange.is_to_look_again):
             raise reached
         for charge in charges:
             self._pots.of(charge, self._clock.now()).demand += charge.amount
@@ -120,9 +109,6 @@ class Account:
             return None
         now = self._clock.now()
         return self.balance.reached(charge, self._pots.of(charge, now).available(now))
-
-    def _is_to_look_again(self) -> bool:
-        return self._clock.now() - self.exchange.looked_at >= RECHECK_SECONDS
 
     def _take_cut_off(self, charges: Sequence[Charge]) -> list[Holding]:
         """From the whole limit, less what is known here to be spent. Storage is told when it is back."""
@@ -185,7 +171,7 @@ class Account:
         """Charge more if there is room in the limit, and say where it counts; otherwise nothing is charged: None."""
         left, _ = self.standing(holding.charge)
         if amount > left:
-            if self._is_to_look_again():
+            if self.exchange.is_to_look_again:
                 self._begin(must_read=True)
             return None
         return self.debit(holding, amount)
@@ -193,13 +179,13 @@ class Account:
     def tick(self, now: float) -> None:
         """Give back what is not used, push what is owed."""
         self._pots.retire(now, idle_too=True)
-        if not self.is_cut_off and not self.balance.is_settled and self.exchange.pace.wait(now) == 0:
+        if not self.cut_off.is_on and not self.balance.is_settled and self.exchange.pace.wait(now) == 0:
             self._begin()
 
     @property
     def is_to_probe(self) -> bool:
         """True if it is time to see whether storage is there again."""
-        return self.is_cut_off and self._task is None and self._clock.local() >= self.probe_at
+        return self._task is None and self.cut_off.is_to_probe
 
     def probe(self) -> None:
         """See whether storage is there again, and tell it everything."""
@@ -236,16 +222,16 @@ class Account:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("the counter %s could not be kept", self.key, exc_info=error)
-            self._cut_off(str(error))
+            self._fail(str(error))
         if task.cancelled():  # the ledger is closed
             self._answer_cut_off()
         elif self._waiters:  # who came while it was ending
             self._begin()
 
     async def _exchange_all(self, must_read: bool) -> None:
-        if self._outage.is_general and not self.is_cut_off:
+        if self._outage.is_general and not self.cut_off.is_on:
             # It has failed for all others while this one was waiting for its turn.
-            self._cut_off_with_all()
+            self._fail_with_all()
             return
         while True:
             try:
@@ -253,10 +239,10 @@ class Account:
             except (StorageUnavailable, ValueError) as error:
                 if isinstance(error, StorageUnavailable):
                     self._outage.failed()
-                self._cut_off(str(error))
+                self._fail(str(error))
                 return
             self._outage.succeeded()
-            self._reconnected()
+            self.cut_off.end()
             self._apply(plan)
             if not self._waiters:
                 return
@@ -265,21 +251,8 @@ class Account:
         """What is to be written now. Made anew for each attempt, after the record has been looked at."""
         if self.exchange.epoch != self._epoch:
             self._start_over()
-        moment = self.exchange.moment()
-        wanted = self._waiters.wanted()
-        self._pots.retire(moment.now, idle_too=False)
-        plan = self._plan(moment, wanted)
-        if plan.refusals and self._pots.retire(moment.now + moment.shortest, idle_too=False):
-            # What is nearly over is of no use to those who wait, but of use as room.
-            plan = self._plan(moment, wanted)
-        return plan
-
-    def _plan(self, moment: Moment, wanted: Sequence[Sequence[Charge]]) -> Plan:
-        now = moment.now
-        planner = Planner(self.exchange.record or Record(), moment, *self.balance.unpushed())
-        planner.serve([[(self._pots.of(charge, now), charge) for charge in charges] for charges in wanted])
-        planner.grant(self._pots.in_use(now) if self._leases_ahead else ())
-        return planner.plan
+        drafter = Drafter(self.exchange.record, self.exchange.moment(), self.balance, self._pots)
+        return drafter.plan(self._waiters.wanted(), leases_ahead=self._leases_ahead)
 
     def _start_over(self) -> None:
         """Somebody has set the counter to 0: what was granted before is not in it any more."""
@@ -309,23 +282,13 @@ class Account:
         # There may be none: whoever came after the plan was made is not in it, and a lease may be over already.
         return self._take(charges, now)
 
-    def _cut_off(self, reason: str) -> None:
-        if not self.is_cut_off:
-            log.warning("the counter %s is kept by this instance alone for now: %s", self.key, reason)
-        if self._on_cut_off is not None:
-            self._on_cut_off()
-        self.is_cut_off = True
-        self.probe_at = self._clock.local() + PROBE_SECONDS
+    def _fail(self, reason: str) -> None:
+        self.cut_off.begin(reason)
         self._answer_cut_off()
 
-    def _cut_off_with_all(self) -> None:
-        if not self.is_cut_off:
-            self._cut_off("Table Storage fails for every counter")
+    def _fail_with_all(self) -> None:
+        if not self.cut_off.is_on:
+            self._fail("Table Storage fails for every counter")
 
     def _answer_cut_off(self) -> None:
         self._waiters.answer(lambda _, charges: self._take_cut_off(charges))
-
-    def _reconnected(self) -> None:
-        if self.is_cut_off:
-            log.info("the counter %s is shared again", self.key)
-        self.is_cut_off = False

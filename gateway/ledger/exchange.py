@@ -23,6 +23,9 @@ PAUSE_SECONDS = 0.5
 # All of them are to replace the same version, so one at most arrives.
 UNSURE_AT_MOST = 16
 
+# A view that says a limit is reached is looked at again this often: others may have given back, or set it to 0.
+RECHECK_SECONDS = 2.0
+
 FIRST_BACKOFF_SECONDS = 0.02
 LONGEST_BACKOFF_SECONDS = 1.0
 
@@ -58,6 +61,11 @@ class Exchange:
         horizon = max(HORIZON_SECONDS, EXCHANGES_A_LEASE * self._seconds)
         shortest = max(SHORTEST_SECONDS, 2 * self._seconds)
         return Moment(self.clock.now(), self.clock.uncertainty, horizon, shortest)
+
+    @property
+    def is_to_look_again(self) -> bool:
+        """True if the view is too old to refuse by."""
+        return self.clock.now() - self.looked_at >= RECHECK_SECONDS
 
     async def run(self, draw_up: Callable[[], Plan], arrived: Callable[[Plan], None], *, must_read: bool) -> Plan:
         """Draw up a plan and write it; returns the one that holds. Nobody is refused by a record that may be old.

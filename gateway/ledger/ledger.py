@@ -88,6 +88,11 @@ class Ledger:
         account = self.accounts.get(charge.key)
         return (charge.limit, 0.0) if account is None else account.standing(charge)
 
+    def known_standing(self, charge: Charge) -> tuple[int, float] | None:
+        """The same; None if this instance has not seen the counter lately, and so cannot tell without asking."""
+        account = self.accounts.get(charge.key)
+        return account.standing(charge) if account is not None and account.balance.is_known else None
+
     def _by_account(self, charges: Sequence[Charge]) -> Sequence[tuple[Account, Sequence[Charge]]]:
         keys = dict.fromkeys([charge.key for charge in charges])
         if len(keys) == 1:
@@ -135,7 +140,7 @@ class Ledger:
     def _probe(self) -> None:
         to_probe = [account for account in self.accounts.values() if account.is_to_probe]
         if self._outage.is_general:
-            to_probe = heapq.nsmallest(PROBES_A_TICK, to_probe, key=lambda account: account.probe_at)
+            to_probe = heapq.nsmallest(PROBES_A_TICK, to_probe, key=lambda account: account.cut_off.probe_at)
         for account in to_probe:
             account.probe()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gateway.ledger.meters import Charge, Meter
 from gateway.ledger.pot import Pot
@@ -31,6 +31,14 @@ class Pots:
                     self._give_back(other, now, everything=True)
             pot = self._pots[key] = Pot(charge.meter, charge.limit, now)
         return pot
+
+    def have_plenty(self, charges: Sequence[Charge]) -> bool:
+        """True if each charge is a small part of what was left of its limit when the latest lease was granted."""
+        for charge in charges:
+            pot = self.find(charge)
+            if pot is None or charge.amount > pot.plenty:
+                return False
+        return True
 
     def in_use(self, now: float) -> Iterator[Pot]:
         """Those that somebody wants to spend from."""

@@ -32,6 +32,16 @@ class Holding:
         charge = replace(self.charge, amount=self.charge.amount + amount)
         return replace(self, charge=charge, pieces=tuple(taken.items()))
 
+    def shorter_by(self, amount: int) -> Holding:
+        """With less charged to it, the latest pieces first, as they are given back."""
+        charge = replace(self.charge, amount=self.charge.amount - amount)
+        kept = []
+        for slot, part in reversed(self.pieces):
+            dropped = min(amount, part)
+            kept.append((slot, part - dropped))
+            amount -= dropped
+        return replace(self, charge=charge, pieces=tuple(reversed(kept)))
+
 
 class Reservation:
     """What one call holds of the limits that apply to it, until it is settled."""
@@ -56,6 +66,10 @@ class Reservation:
             elif used > reserved:
                 holding.account.debit(holding, used - reserved)
 
+    def adjust(self, actual: Mapping[str, int]) -> None:
+        """Hold what is used, by unit, in the place of what was reserved. It is still to be settled."""
+        self._holdings = [_adjusted(holding, actual) for holding in self._holdings]
+
     def extend(self, unit: str, amount: int) -> bool:
         """Reserve more of a unit in all its limits; False as soon as one has no room for it."""
         self._holdings = extended = list(self._holdings)
@@ -66,3 +80,11 @@ class Reservation:
                     return False
                 extended[place] = holding.longer_by(amount, pieces)
         return True
+
+
+def _adjusted(holding: Holding, actual: Mapping[str, int]) -> Holding:
+    surplus = holding.charge.amount - actual.get(holding.charge.meter.unit, holding.charge.amount)
+    if surplus > 0:
+        holding.pot.want_less(holding.account.refund(holding, surplus))
+        return holding.shorter_by(surplus)
+    return holding.longer_by(-surplus, holding.account.debit(holding, -surplus)) if surplus else holding

@@ -56,6 +56,10 @@ class AnswerReader:
         """Of the text that the caller has received and that `usage` does not cover."""
         return 0 if self._reader is None else self._reader.tokens()
 
+    def tokens_of_whole(self) -> int:
+        """The same, when the caller will have received all of an answer that has been read to its end before."""
+        return self._reader.tokens_of_whole() if isinstance(self._reader, WholeReader) else 0
+
     def stop_telling(self) -> None:
         """Nothing more goes to the caller, so `on_text`, which may know of the call, is let go of."""
         self.on_text = None

@@ -23,16 +23,28 @@ MOST_CHOICES = 1_000
 MOST_TOKENS = 100_000_000
 
 
+class UnusableLimit(ValueError):
+    """A request sets a limit that is none. `name` is the parameter; the text says what it has to be."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name} must be a whole number from 1 to {MOST_TOKENS:,}: so many tokens are reserved.")
+
+
 def most_completion_tokens(protocol: Protocol | None, document: Mapping[str, Any] | None) -> int | None:
-    """For all choices together; None if the request sets no limit, or one that is none."""
+    """For all choices together; None if the request sets no limit. Raises UnusableLimit if what it sets is none."""
     if protocol in WITHOUT_COMPLETION:
         return 0
     if protocol is None or document is None:
         return None
     for place in PLACES[protocol]:
-        limit = _number(_at(document, place), MOST_TOKENS)
-        if limit is not None:
-            return limit * _choices(document)
+        said = _at(document, place)
+        if said is None:
+            continue
+        limit = _number(said, MOST_TOKENS)
+        if limit is None:
+            raise UnusableLimit(".".join(place))
+        return limit * _choices(document)
     return None
 
 

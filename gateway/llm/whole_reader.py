@@ -19,7 +19,10 @@ USAGE_AT_END = re.compile(rb'"usage"\s*:\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})')
 class WholeReader:
     """Fed the pieces of one answer, and told how much of it the caller has received."""
 
-    __slots__ = ("_count", "_headers", "_is_complete", "_pieces", "_received", "_tail", "_texts", "sent_bytes", "usage")
+    __slots__ = (
+        *("_count", "_headers", "_is_complete", "_pieces", "_received", "_tail", "_text_tokens", "_texts"),
+        *("sent_bytes", "usage"),
+    )
 
     def __init__(self, headers: Sequence[Header], count: Count) -> None:
         self.usage: Usage | None = None
@@ -31,6 +34,7 @@ class WholeReader:
         self._tail = b""
         self._is_complete = False
         self._texts: list[str] | None = None
+        self._text_tokens: int | None = None
 
     def take(self, piece: bytes) -> None:
         """The next piece that the backend has sent."""
@@ -62,9 +66,20 @@ class WholeReader:
         if not self._is_complete or self.sent_bytes < self._received or self._is_long:
             # Half a document is none: its bytes are counted as the text that they nearly are.
             return self._count([self._content()[: self.sent_bytes].decode(errors="replace")])
-        if self._texts is None:
-            self._read_documents(self._content())
-        return self._count(["".join(self._texts or ())])
+        return self._tokens_of_texts()
+
+    def tokens_of_whole(self) -> int:
+        """The same, when the caller will have received all of it."""
+        if self.usage is not None or not self._is_complete or self._is_long or not is_json(self._headers):
+            return 0
+        return self._tokens_of_texts()
+
+    def _tokens_of_texts(self) -> int:
+        if self._text_tokens is None:
+            if self._texts is None:
+                self._read_documents(self._content())
+            self._text_tokens = self._count(["".join(self._texts or ())])
+        return self._text_tokens
 
     @property
     def _is_long(self) -> bool:

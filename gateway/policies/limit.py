@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
 
 from gateway.call import Call, Header, Outcome, Reply
-from gateway.errors import GatewayError, PolicyError, UnavailableError
+from gateway.errors import CallerError, GatewayError, PolicyError, UnavailableError
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.meters import Charge
 from gateway.ledger.refusals import LedgerUnavailable, LimitReached
 from gateway.ledger.reservation import Reservation
-from gateway.llm.completion_limit import most_completion_tokens
+from gateway.llm.completion_limit import UnusableLimit, most_completion_tokens
 from gateway.llm.model_names import shown_model
 from gateway.llm.prices import cost
 from gateway.llm.tokenizer import Tokenizer
@@ -20,7 +20,8 @@ from gateway.llm.usage import Usage
 from gateway.policies.drain import DrainingBody, Drains
 from gateway.policies.limit_answers import headers_of, refused
 from gateway.policies.limit_rules import Rule, Rules, rules_of
-from gateway.policies.measure import read_whole
+from gateway.policies.limit_standing import add_headers, known_headers, tell
+from gateway.policies.measure import counted_whole, read_whole
 
 if TYPE_CHECKING:
     from gateway.catalog.models import Product
@@ -50,10 +51,26 @@ class Limit:
         self._drains = drains
         self._compiled: dict[str | None, Rules] = {}
 
-    async def __call__(self, call: Call, next: Next) -> Reply:
+    def __call__(self, call: Call, next: Next) -> Coroutine[Any, Any, Reply]:
+        # Not a coroutine itself: it would only wait for one of these.
         rules = self._rules(call.caller.product)
-        if call.method in FREE_METHODS:
-            rules = rules.of_calls()
+        return self._free(call, next, rules) if call.method in FREE_METHODS else self._limited(call, next, rules)
+
+    def tell(self, call: Call, error: GatewayError) -> None:
+        """Add what is left of the limits to an error that comes before they have looked at the call."""
+        tell(error, known_headers(call, self._rules(call.caller.product), self._ledger))
+
+    async def _free(self, call: Call, next: Next, rules: Rules) -> Reply:
+        """Only a rate limit counts the call; what is left of the others is told all the same."""
+        try:
+            reply = await self._limited(call, next, rules.of_calls())
+        except GatewayError as error:
+            self.tell(call, error)
+            raise
+        add_headers(reply, known_headers(call, rules, self._ledger))
+        return reply
+
+    async def _limited(self, call: Call, next: Next, rules: Rules) -> Reply:
         if not rules.each:
             return await next(call)
         held = self._from_plenty(call, rules) if rules.need_prompt else None
@@ -64,7 +81,7 @@ class Limit:
             reply = await read_whole(call, await next(call))
         except GatewayError as error:
             held.settle(call, None)
-            error.headers = {**error.headers, **_texts(held.headers(None))}
+            tell(error, held.headers(None))
             raise
         return self._finish(call, reply, held)
 
@@ -86,7 +103,11 @@ class Limit:
             call.estimated_prompt = await prompt_tokens(*asked) if counted is None else counted
         prompt = call.estimated_prompt or 0
         held = _Held(self._ledger, self._entry, rules, [self._charge(call, rule, prompt) for rule in rules.each])
-        await held.reserve()
+        try:
+            await held.reserve()
+        except UnavailableError as error:
+            self.tell(call, error)
+            raise
         return held
 
     def _rules(self, product: Product | None) -> Rules:
@@ -97,7 +118,12 @@ class Limit:
         return rules
 
     def _charge(self, call: Call, rule: Rule, prompt: int) -> Charge:
-        return Charge(rule.key(call), rule.meter, rule.limit, self._amount(call, rule, prompt), rule.deny)
+        try:
+            amount = self._amount(call, rule, prompt)
+        except GatewayError as error:
+            self.tell(call, error)
+            raise
+        return Charge(rule.key(call), rule.meter, rule.limit, amount, rule.deny)
 
     def _amount(self, call: Call, rule: Rule, prompt: int) -> int:
         """What to reserve. Not even a call of unknown size passes a limit that is reached, so never 0."""
@@ -115,16 +141,16 @@ class Limit:
         return price
 
     def _finish(self, call: Call, reply: Reply, held: _Held) -> Reply:
+        usage = call.usage
         if reply.status >= 400 or call.outcome.cached:
             held.settle(call, None)
-        elif call.usage is not None:
-            held.settle(call, call.usage)
+        elif usage is not None:
+            held.settle(call, usage)
         elif not isinstance(reply.body, bytes):
             self._follow(call, reply, reply.body, held)
-        own = held.headers(call.usage)
-        if own:
-            names = dict(own)
-            reply.headers = [pair for pair in reply.headers if pair[0] not in names] + own
+        elif held.rules.count_tokens and (usage := counted_whole(call, reply, self._tokenizer)) is not None:
+            held.settle(call, usage, for_good=False)
+        add_headers(reply, held.headers(usage))
         return reply
 
     def _follow(self, call: Call, reply: Reply, body: AsyncIterator[bytes], held: _Held) -> None:
@@ -163,7 +189,7 @@ class _Held:
             self._reservation = self._ledger.take(self._charges) or await self._ledger.reserve(self._charges)
         except LimitReached as reached:
             error = refused(self.rules.each[self._charges.index(reached.charge)], reached)
-            error.headers = {**_texts(self.headers(None)), **error.headers}
+            tell(error, self.headers(None))
             raise error from None
         except LedgerUnavailable:
             raise UnavailableError("ledger_unavailable", headers={"retry-after": "5"}) from None
@@ -172,15 +198,22 @@ class _Held:
         """Reserve more of the budgets; false if one of them has no more."""
         return self._reservation is not None and self._reservation.extend("usd", amount)
 
-    def settle(self, call: Call, usage: Usage | None) -> None:
-        """Charge what was used, instead of what was reserved. Only the first time counts."""
-        reservation, self._reservation = self._reservation, None
+    def settle(self, call: Call, usage: Usage | None, *, for_good: bool = True) -> None:
+        """Charge what was used, instead of what was reserved. Only the first time counts.
+
+        Where it is not for good the call is not over, and this is what it will have used.
+        """
+        reservation = self._reservation
         if reservation is None:
             return
         actual = {"tokens": usage.total if usage else 0}
         if self.rules.have_budget:
             actual["usd"] = (cost(self._entry.prices, shown_model(call), usage) or 0) if usage else 0
-        reservation.settle(actual)
+        if for_good:
+            self._reservation = None
+            reservation.settle(actual)
+        else:
+            reservation.adjust(actual)
 
     def end(self, call: Call, outcome: Outcome) -> None:
         """The call is over, and Measure knows what it used, unless its answer is still read for nobody."""
@@ -224,7 +257,10 @@ class _Spending:
 
 
 def _completion(call: Call) -> int:
-    most = most_completion_tokens(call.protocol, call.document)
+    try:
+        most = most_completion_tokens(call.protocol, call.document)
+    except UnusableLimit as unusable:
+        raise CallerError("max_tokens_invalid", str(unusable), param=unusable.name) from None
     if most is None:
         raise PolicyError("max_tokens_required")
     return most
@@ -233,7 +269,3 @@ def _completion(call: Call) -> int:
 def _named(call: Call) -> str:
     model = shown_model(call)
     return f"The model {model}" if model else "This request names no model, which"
-
-
-def _texts(headers: Sequence[Header]) -> Mapping[str, str]:
-    return {name.decode(): value.decode() for name, value in headers}

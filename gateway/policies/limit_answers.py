@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from functools import lru_cache
+from types import MappingProxyType
 
 from gateway.call import Header
 from gateway.errors import GatewayError, PolicyError
@@ -26,11 +27,16 @@ def refused(rule: Rule, reached: LimitReached) -> GatewayError:
     """The error for a limit that a call does not fit into."""
     code, subject = REFUSALS[rule.kind]
     if reached.retry_after is None:
-        return PolicyError(code, _never(rule, subject, reached))
+        # No period has room for it, so it is the limit that is too small, not the quota that is used up.
+        code = "token_limit_exceeded" if rule.kind == "quota" else code
+        return PolicyError(code, _never(rule, subject, reached), headers=NO_RETRY)
     seconds = max(1, math.ceil(reached.retry_after))
     message = f"{subject} is exceeded. Try again in {duration(seconds)}."
     return PolicyError(code, message, headers={rule.retry_header: str(seconds)})
 
+
+# OpenAI's and Anthropic's SDKs try again after a 429 unless they are told.
+NO_RETRY = MappingProxyType({"x-should-retry": "false"})
 
 REFUSALS: dict[Kind, tuple[str, str]] = {
     "tokens": ("token_limit_exceeded", "Token limit"),
@@ -41,11 +47,11 @@ REFUSALS: dict[Kind, tuple[str, str]] = {
 
 
 def _never(rule: Rule, subject: str, reached: LimitReached) -> str:
-    charge = reached.charge
+    charge, whole = reached.charge, "quota" if rule.kind == "quota" else "limit"
     if rule.kind == "budget":
         return f"{subject} is exceeded. This prompt alone costs more than the whole budget, so it can never pass."
     return (
-        f"{subject} is exceeded. This request needs {charge.amount} tokens, more than the whole limit "
+        f"{subject} is exceeded. This request needs {charge.amount} tokens, more than the whole {whole} "
         f"of {charge.limit}, so it can never pass."
     )
 

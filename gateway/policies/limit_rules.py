@@ -45,12 +45,13 @@ class Rule:
 class Rules:
     """All rules for one kind of call, and what they come to."""
 
-    __slots__ = ("consumed_headers", "drain", "each", "have_budget", "need_prompt", "stop", "told")
+    __slots__ = ("consumed_headers", "count_tokens", "drain", "each", "have_budget", "need_prompt", "stop", "told")
 
     def __init__(self, each: Iterable[Rule]) -> None:
         self.each = tuple(each)
         self.told = tuple(place for place, rule in enumerate(self.each) if rule.is_told)
         self.need_prompt = any(rule.estimates or rule.kind == "budget" for rule in self.each)
+        self.count_tokens = any(rule.kind != "calls" for rule in self.each)
         self.have_budget = any(rule.kind == "budget" for rule in self.each)
         self.stop = any(rule.stops for rule in self.each)
         self.drain = any(rule.drains for rule in self.each)

@@ -38,9 +38,7 @@ class Measure:
 
     async def __call__(self, call: Call, next: Next) -> Reply:
         document, call.document = call.document, None
-        prompt = call.content if call.protocol is not None and call.estimated_prompt is None else None
-        if prompt is not None and len(prompt) > LONGEST_KEPT_PROMPT_BYTES:
-            prompt = None
+        prompt = _kept_prompt(call)
         hides_usage = document is not None and self._asks_for_usage(call, document)
         del document
         count = partial(self._tokenizer.count_now, model=call.model)
@@ -83,16 +81,24 @@ class Measure:
             call.usage = replace(reported, completion=reported.completion + counted) if counted else reported
             call.usage_counted = counted > 0
         elif is_measured:
-            call.usage = Usage(self._prompt_tokens(call, prompt), counted)
+            call.usage = Usage(_prompt_tokens(call, prompt, self._tokenizer), counted)
             call.usage_counted = True
 
-    def _prompt_tokens(self, call: Call, content: bytes | None) -> int:
-        if call.estimated_prompt is not None:
-            return call.estimated_prompt
-        document = object_in(content) if content is not None else None
-        if document is None or call.protocol is None:
-            return 0
-        return prompt_tokens_now(self._tokenizer, call.protocol, document, call.model)
+
+def _prompt_tokens(call: Call, content: bytes | None, tokenizer: Tokenizer) -> int:
+    if call.estimated_prompt is not None:
+        return call.estimated_prompt
+    document = object_in(content) if content is not None else None
+    if document is None or call.protocol is None:
+        return 0
+    return prompt_tokens_now(tokenizer, call.protocol, document, call.model)
+
+
+def _kept_prompt(call: Call) -> bytes | None:
+    """What is to be counted if the backend reports nothing and nobody has counted it before."""
+    if call.protocol is None or call.estimated_prompt is not None or call.content is None:
+        return None
+    return call.content if len(call.content) <= LONGEST_KEPT_PROMPT_BYTES else None
 
 
 def _is_refused(reader: AnswerReader, outcome: Outcome) -> bool:
@@ -123,6 +129,18 @@ async def read_whole(call: Call, reply: Reply) -> Reply:
         reader.take_whole(reply.body)
         call.usage = reader.usage
     return reply
+
+
+def counted_whole(call: Call, reply: Reply, tokenizer: Tokenizer) -> Usage | None:
+    """What a call will have used when its caller has all of the answer, which is at hand, and reports nothing.
+
+    None if that cannot be said, or is nothing. The prompt is counted once, for the end of the call too.
+    """
+    if call.reader is None or call.protocol is None or reply.status >= 300:
+        return None
+    call.estimated_prompt = _prompt_tokens(call, _kept_prompt(call), tokenizer)
+    completion = 0 if call.protocol in WITHOUT_COMPLETION else call.reader.tokens_of_whole()
+    return Usage(call.estimated_prompt, completion)
 
 
 async def _read(body: AsyncIterator[bytes]) -> bytes | AsyncIterator[bytes]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gateway.call import Call, Reply
-from gateway.errors import CallerError
+from gateway.errors import CallerError, GatewayError
 from gateway.llm.operations import openai_operation, passthrough_operation
 from gateway.llm.protocols import openai_protocol, passthrough_protocol
 
@@ -20,21 +21,32 @@ if TYPE_CHECKING:
 MAXIMUM_MARKS = 1_000_000
 
 
+Tell = Callable[[Call, GatewayError], None]
+
+
 class Operate:
     """Sets `call.operation`, and where the body is JSON to be read `call.content`, `document`, `protocol` and `model`.
 
     Of a passthrough API bodies are read only if `reads_passthrough`, and refused for nothing but their size: what
     cannot be read goes to the backend as it came, with no `document`.
+
+    `tell` may add to what callers are told who are refused here.
     """
 
-    def __init__(self, entry: ApiEntry, reads_passthrough: bool = False) -> None:
+    def __init__(self, entry: ApiEntry, reads_passthrough: bool = False, tell: Tell | None = None) -> None:
         self._run = self._openai if entry.api.type == "openai" else self._passthrough
         self._reads_passthrough = reads_passthrough
+        self._tell = tell
         self._parsed_limit = entry.max_request_bytes
         self._streamed_limit = entry.api.max_request_bytes
 
     async def __call__(self, call: Call, next: Next) -> Reply:
-        await self._run(call)
+        try:
+            await self._run(call)
+        except GatewayError as error:
+            if self._tell is not None:
+                self._tell(call, error)
+            raise
         return await next(call)
 
     async def _openai(self, call: Call) -> None:

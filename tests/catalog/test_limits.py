@@ -40,6 +40,7 @@ ROUND_TRIPS: dict[str, dict[str, Any]] = {
     },
     "a rate limit": {"rateLimit": {**CALLS, "renewalPeriod": 3600}},
     "a budget": {"budget": {**MONEY, "usd": 0.5, "onExceeded": "finish"}, "prices": {"*": {"input": 2.5}}},
+    "the smallest budget": {"budget": {**MONEY, "usd": 1e-9}},
     "prices": {"prices": {"gpt-4o": {"input": 2.5, "cachedInput": 1.25, "output": 10}}},
     "metrics": {"tokenMetrics": {"namespace": "n", "dimensions": {"API ID": None, "Team": "header:x-team"}}},
 }
@@ -81,6 +82,10 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "text for a number": ({"tokenLimit": {**TOKENS, "tokensPerMinute": "5"}}, "must be a whole number"),
     "true for a number": ({"rateLimit": {**CALLS, "calls": True}}, "must be a whole number"),
     "no money": ({"budget": {**MONEY, "usd": 0}}, "budget.usd: must be greater than 0"),
+    "less money than can be counted": (
+        {"budget": {**MONEY, "usd": 1e-12}},
+        "budget.usd: must be at least 0.000000001, the billionth of a dollar in which budgets are counted",
+    ),
     "a negative price": ({"prices": {"m": {"input": -1}}}, "prices.m.input: must be at least 0"),
     "a field that is none": ({"rateLimit": {**CALLS, "call": 3}}, 'unknown field "call"; did you mean "calls"?'),
     "too long a period": ({"rateLimit": {**CALLS, "renewalPeriod": 90_000}}, "must be at most 86400"),

@@ -95,6 +95,21 @@ def test_a_prompt_larger_than_the_whole_limit(limited: Limited) -> None:
     assert refused.status_code == 429
     assert "retry-after" not in refused.headers
     assert "can never pass" in refused.json()["error"]["message"]
+    assert refused.headers["x-ratelimit-limit-tokens"] == "5"
+    # An SDK that tries again by itself does not do so in vain.
+    assert refused.headers["x-should-retry"] == "false"
+
+
+@with_limits(
+    "tiny-quota",
+    "tokenLimit: {counterKey: subscription, tokenQuota: 5, tokenQuotaPeriod: Daily, estimatePromptTokens: true}",
+)
+def test_a_prompt_larger_than_the_whole_quota(limited: Limited) -> None:
+    """As with a limit a minute: 429, for waiting is as vain as asking for what is left."""
+    refused = limited.chat()
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "token_limit_exceeded")
+    assert "more than the whole quota of 5, so it can never pass" in refused.json()["error"]["message"]
+    assert "retry-after" not in refused.headers
 
 
 @with_limits(
@@ -149,6 +164,46 @@ def test_what_every_answer_carries(limited: Limited) -> None:
 
 
 @with_limits(
+    "everywhere",
+    "rateLimit: {counterKey: subscription, calls: 300}\ntokenLimit: [{counterKey: subscription, tokensPerMinute: 5000, "
+    "estimatePromptTokens: true, reserve: prompt+max_tokens, tokensConsumedHeaderName: x-consumed}]",
+)
+def test_answers_that_the_limits_do_not_count_carry_them_too(limited: Limited) -> None:
+    """What only looks, what is refused before the limits are asked, and what they cannot reserve for."""
+    used = limited.chat(max_tokens=50).json()["usage"]["total_tokens"]
+    url, key = f"{limited.url}/chat/completions", {"api-key": limited.key}
+    answers = {
+        200: limited.get("models"),
+        400: limited.chat(),
+        404: limited.get("nothing"),
+        405: limited.get("chat/completions"),
+        415: httpx2.post(url, headers={**key, "content-type": "text/plain"}, content=b"hello", timeout=30),
+    }
+    for status, answer in answers.items():
+        assert answer.status_code == status
+        assert answer.headers["x-ratelimit-limit-tokens"] == "5000"
+        assert answer.headers["x-ratelimit-remaining-tokens"] == str(5000 - used)
+        assert answer.headers["x-ratelimit-reset-tokens"].endswith("s")
+        assert int(answer.headers["x-ratelimit-remaining-requests"]) < 300
+        assert answer.headers["x-consumed"] == "0"
+    assert "x-ratelimit-limit-tokens" not in httpx2.get(f"{limited.url}/models", timeout=30).headers
+
+
+@with_limits(
+    "silent",
+    "tokenLimit: {counterKey: subscription, tokensPerMinute: 5000, estimatePromptTokens: true, "
+    "tokensConsumedHeaderName: x-consumed}",
+)
+def test_a_whole_answer_without_usage_is_charged_before_its_head(limited: Limited) -> None:
+    """Its text is at hand, so it is counted; when the call is over no more has been charged."""
+    answer = limited.chat({"x-stand-in-no-usage": "1", "x-stand-in-words": "40"})
+    left, consumed = int(answer.headers["x-ratelimit-remaining-tokens"]), int(answer.headers["x-consumed"])
+    assert consumed > 40
+    assert left == 5000 - consumed
+    assert limited.get("models").headers["x-ratelimit-remaining-tokens"] == str(left)
+
+
+@with_limits(
     "strict",
     "tokenLimit: {counterKey: subscription, tokensPerMinute: 100, estimatePromptTokens: true, "
     "reserve: prompt+max_tokens}",
@@ -157,6 +212,11 @@ def test_reserving_the_completion_too(limited: Limited) -> None:
     """Without a word on how much may be generated nothing can be reserved; with it, too much is refused at once."""
     unsaid = limited.chat()
     assert (unsaid.status_code, unsaid.json()["error"]["code"]) == (400, "max_tokens_required")
+    for unusable in (-1, 0, 1.5, True, "5", 10**18):
+        wrong = limited.chat(max_tokens=unusable)
+        error = wrong.json()["error"]
+        assert (wrong.status_code, error["code"], error["param"]) == (400, "max_tokens_invalid", "max_tokens")
+        assert error["message"].startswith("max_tokens must be a whole number from 1 to 100,000,000")
     assert limited.chat(max_tokens=500).status_code == 429
     assert limited.chat(max_tokens=20).status_code == 200
 

@@ -70,7 +70,7 @@ def fullest(instances: Sequence[Instance], seconds: float) -> int:
 class Spending:
     """Calls that spend other than they reserved, under two limits that they never reach. `total` is what they spent.
 
-    Each ends at random, after 1 / `a_second` seconds on average.
+    Each ends at random, after 2 / `a_second` seconds on average.
     """
 
     def __init__(self, rng: random.Random, a_second: float) -> None:
@@ -83,6 +83,9 @@ class Spending:
         reserved, spent = self._rng.randint(1, 500), self._rng.randint(0, 700)
         reservation = await instance.ledger.reserve([tokens(reserved, 10**9, YEAR), tokens(reserved, 10**9)])
         try:
+            await asyncio.sleep(self._rng.expovariate(self._a_second))
+            # As for an answer whose usage is counted before its head goes out.
+            reservation.adjust({"tokens": self._rng.randint(0, 700)})
             await asyncio.sleep(self._rng.expovariate(self._a_second))
         finally:
             reservation.settle({"tokens": spent})

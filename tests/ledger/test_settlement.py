@@ -40,6 +40,26 @@ def test_a_call_that_takes_longer_than_its_counter_is_remembered(used: int) -> N
     run(scenario())
 
 
+@pytest.mark.parametrize("foreseen", [0, 30, 100, 700])
+@pytest.mark.parametrize("actual", [0, 30, 700])
+def test_what_is_held_may_change_before_it_is_settled(foreseen: int, actual: int) -> None:
+    """What is foreseen is held at once, in place of what was reserved; what counts in the end is what was used."""
+
+    async def scenario() -> None:
+        instance = Instance(store := MemoryStore())
+        reservation = await instance.ledger.reserve([tokens(100, meter=YEAR)])
+        reservation.adjust({"tokens": foreseen})
+        left, _ = instance.ledger.standing(tokens(0, meter=YEAR))
+        assert left == 60_000 - foreseen
+        await asyncio.sleep(3)
+        assert counted(store) == foreseen
+        reservation.settle({"tokens": actual})
+        await asyncio.sleep(3)
+        assert counted(store) == actual
+
+    run(scenario())
+
+
 def test_a_long_call_is_settled_when_the_process_stops() -> None:
     """However long ago it began."""
 

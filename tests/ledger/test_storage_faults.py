@@ -45,12 +45,15 @@ def test_away(caplog: pytest.LogCaptureFixture) -> None:
 
     with caplog.at_level(logging.INFO, logger="gateway.ledger"):
         run(scenario())
-    assert sum("is kept by this instance alone" in message for message in caplog.messages) == 2
+    assert sum("calls are counted by this instance alone" in message for message in caplog.messages) == 2
     assert sum("is shared again" in message for message in caplog.messages) == 2
 
 
-def test_deny() -> None:
-    """503, as the policy will say, from the moment in which storage is needed; all is well when it is back."""
+def test_deny(caplog: pytest.LogCaptureFixture) -> None:
+    """503, as the policy will say, from the moment in which storage is needed; all is well when it is back.
+
+    The log does not say that such calls are counted here.
+    """
 
     async def scenario() -> None:
         store = MemoryStore()
@@ -64,6 +67,7 @@ def test_deny() -> None:
         assert await instance.call(tokens(100, deny=True)) is not None
 
     run(scenario())
+    assert any("or refused where onUnavailable is deny: " in message for message in caplog.messages)
 
 
 def test_storage_that_hangs() -> None:
@@ -152,7 +156,7 @@ def test_one_counter_that_fails_is_not_everybodys_outage() -> None:
             await instance.call(tokens(1, 1_000, YEAR, key="new"))
         accounts = [each for instance in instances for each in instance.ledger.accounts.values()]
         await asyncio.sleep(5)
-        assert {each.key[:4] for each in accounts if each.is_cut_off} == {"away"}
+        assert {each.key[:4] for each in accounts if each.cut_off.is_on} == {"away"}
         assert sum(store.record("new").counts[YEAR].slots.values()) == 2
 
     run(scenario())

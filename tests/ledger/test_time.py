@@ -75,7 +75,7 @@ def test_an_outage_with_a_clock_that_is_an_hour_fast() -> None:
         await instance.call(tokens(100, key="second"))
         store.away = False
         await asyncio.sleep(10)
-        assert not any(account.is_cut_off for account in instance.ledger.accounts.values())
+        assert not any(account.cut_off.is_on for account in instance.ledger.accounts.values())
 
     run(scenario())
 

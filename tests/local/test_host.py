@@ -143,6 +143,17 @@ def test_app_that_cannot_start_is_said(tmp_path: Any, source: str, message: str)
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"Values": 5}', '{"Values": {"PORT": 7}}'])
+def test_settings_that_cannot_be_read_are_said(tmp_path: Any, content: str | None) -> None:
+    """Exit code 1 and the file's name, before anything is started."""
+    file = tmp_path / "local.settings.json"
+    if content is not None:
+        file.write_text(content)
+    result = run_host("--port", "0", "--settings", str(file))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"the Values in {file} cannot be read" in result.stderr
+
+
 def test_help_and_wrong_usage() -> None:
     """--help explains the options; an unknown one is exit code 2."""
     assert "--function-key" in run_host("--help").stdout

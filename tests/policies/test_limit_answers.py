@@ -53,12 +53,30 @@ def test_a_moment_is_a_second() -> None:
     assert refused(refusing, LimitReached(Charge("k", refusing.meter, 100, 5), 0.0)).headers == {"Retry-After": "1"}
 
 
-@pytest.mark.parametrize("kind", ["tokens", "quota", "budget"])
-def test_what_can_never_pass(kind: Kind) -> None:
-    """There is no time to wait, and the message says so."""
+NEVER: dict[Kind, tuple[int, str, str]] = {
+    "tokens": (
+        429,
+        "token_limit_exceeded",
+        "Token limit is exceeded. This request needs 101 tokens, more than the whole limit of 100,",
+    ),
+    "quota": (
+        429,
+        "token_limit_exceeded",
+        "Token quota is exceeded. This request needs 101 tokens, more than the whole quota of 100,",
+    ),
+    "budget": (403, "budget_exceeded", "Budget is exceeded. This prompt alone costs more than the whole budget,"),
+}
+
+
+@pytest.mark.parametrize(("kind", "expected"), NEVER.items(), ids=NEVER.keys())
+def test_what_can_never_pass(kind: Kind, expected: tuple[int, str, str]) -> None:
+    """No time to wait, a message that says so, and SDKs do not try again; for tokens it is 429, for a quota too."""
     refusing = rule(kind)
     error = refused(refusing, LimitReached(Charge("k", refusing.meter, 100, 101), None))
-    assert error.headers == {}
+    status, code, beginning = expected
+    assert (error.status, error.code) == (status, code)
+    assert error.headers == {"x-should-retry": "false"}
+    assert error.message.startswith(beginning)
     assert error.message.endswith("so it can never pass.")
 
 

@@ -65,6 +65,7 @@ def test_two_windows_are_two_counts() -> None:
 
 
 def test_the_smallest_budget_is_still_one() -> None:
-    """Rounded down to nothing it would refuse everything for ever."""
-    (rule,) = rules({"budget": {"counterKey": "ip", "usd": 1e-12, "period": "Daily"}}, {})
-    assert rule.limit == 1
+    """A billionth of a dollar and a half is one: rounded down to nothing it would refuse everything for ever."""
+    for dollars in (1e-9, 1.5e-9):
+        (rule,) = rules({"budget": {"counterKey": "ip", "usd": dollars, "period": "Daily"}}, {})
+        assert rule.limit == 1

@@ -14,7 +14,7 @@ from gateway.errors import CatalogError, Fault
 from gateway.management.cli.failures import REFUSED
 from gateway.management.cli.keys import keys_json, print_keys
 from gateway.management.cli.options import JSON, Command
-from gateway.management.cli.output import Table, json_text, print_json, print_table
+from gateway.management.cli.output import Table, json_text, print_json, print_table, printable
 from gateway.management.cli.session import run, surroundings
 from gateway.management.cli.sources import read_documents
 from gateway.management.service import ApplyResult
@@ -40,10 +40,12 @@ def apply(files: tuple[str, ...], more_files: tuple[str, ...], as_json: bool) ->
     """Create or change the documents in files.
 
     The catalog is validated as it would be afterwards, and nothing is written if anything is wrong. What is not in the
-    files stays as it is. New subscriptions get their keys, which are shown only now.
+    files stays as it is. New subscriptions get their keys, which are shown only now. What is allowed but worth a second
+    look is said, as by `check`.
     """
     documents = read_documents((*files, *more_files), surroundings().directory)
     result = run(lambda service: service.apply(documents))
+    _print_remarks(remarks(documents))
     if as_json:
         print_json(result_json(result))
         return
@@ -68,8 +70,7 @@ def check(files: tuple[str, ...], more_files: tuple[str, ...], offline: bool, as
     if as_json:
         print_json({"valid": not faults, "faults": _faults_json(faults), "remarks": _faults_json(noted)})
         click.get_current_context().exit(REFUSED if faults else 0)
-    for remark in noted:
-        click.echo(f"Mind: {remark}", err=True)
+    _print_remarks(noted)
     if faults:
         raise CatalogError(faults)
     click.echo("Nothing is wrong.")
@@ -83,6 +84,11 @@ def _judge(sources: Sequence[str], offline: bool) -> tuple[Sequence[Fault], Sequ
         return error.faults, ()
     faults = check_catalog(documents) if offline else run(lambda service: service.check(documents))
     return faults, remarks(documents)
+
+
+def _print_remarks(noted: Sequence[Fault]) -> None:
+    for remark in noted:
+        click.echo(printable(f"Mind: {remark}"), err=True)
 
 
 def _faults_json(faults: Sequence[Fault]) -> list[dict[str, str]]:

@@ -20,6 +20,7 @@ from gateway.storage.tables import Tables
 
 ALL = "*"
 TITLES = ("COUNTER", "METER", "LIMIT", "USED", "LEFT", "NEXT FREES (UTC)", "ALL FREE (UTC)")
+HELD = "USED has in it what instances hold for calls of the next seconds; what they do not need they give back."
 # Spans are told in the largest unit of which there are at least two.
 SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
@@ -46,8 +47,10 @@ def show(key: str, as_json: bool) -> None:
     """Show what a counter has left, and when it frees; without KEY, all counters.
 
     KEY is a counter key as it is made for calls, such as subscription:team-a; * in it stands for any text. USED is what
-    instances of the gateway were granted, which they may not have spent yet; they give back within a second what they
-    do not need. Tokens and calls are counted in whole numbers, usd in US dollars.
+    instances of the gateway were granted. They take what they expect to need for the next seconds before it is spent,
+    at most half of what is left each time, and give back within a second or so what they do not need: while there are
+    calls, less is used than USED says, and more is left than LEFT. Tokens and calls are counted in whole numbers, usd
+    in US dollars.
     """
     found = run_on_tables(lambda tables: _find(tables, key))
     if not found and ALL not in key:
@@ -66,11 +69,12 @@ def show(key: str, as_json: bool) -> None:
 def reset(key: str, as_json: bool) -> None:
     """Empty every meter of a counter, as if nothing had been used.
 
-    Instances of the gateway that refuse calls for it follow within seconds.
+    One counter at a time: a * in KEY is a * and stands for no other text. Instances of the gateway that refuse calls
+    for it follow within seconds.
     """
     counter = run_on_tables(lambda tables: Counters(LedgerStore(tables)).reset(key))
     if counter is None:
-        raise _unknown(key)
+        raise _not_one(key) if ALL in key else _unknown(key)
     if as_json:
         print_json(_fields(counter))
     else:
@@ -89,11 +93,19 @@ def _unknown(key: str) -> Refused:
     return Refused(f"Counter {key}: nothing was ever counted for it; `limits show` lists the counters there are.")
 
 
+def _not_one(key: str) -> Refused:
+    return Refused(
+        f"Counter {key}: `limits reset` empties one counter, by its whole key; `limits show '{key}'` lists them."
+    )
+
+
 def _print(found: Sequence[Counter]) -> None:
     now = datetime.now(UTC)
     rows = tuple((counter.key, *_cells(state, now)) for counter in found for state in counter.meters)
     if rows:
         print_table(Table(TITLES, rows))
+    if any(state.used for counter in found for state in counter.meters):
+        click.echo(HELD, err=True)
     for counter in found:
         if counter.fault is not None:
             text = f"Counter {counter.key}: {counter.fault}; `limits reset` makes a new one."
@@ -107,7 +119,12 @@ def _print(found: Sequence[Counter]) -> None:
 def _cells(state: MeterState, now: datetime) -> tuple[str, ...]:
     amounts = (_amount(state, amount) for amount in (state.limit, state.used, state.left))
     moments = (_moment(moment, now) for moment in (state.next_free, state.all_free))
-    return (state.meter.name, *(f"{amount:,}" for amount in amounts), *moments)
+    return (state.meter.name, *(_written(amount) for amount in amounts), *moments)
+
+
+def _written(amount: int | Decimal) -> str:
+    # A Decimal alone would be written as 2.9E-8.
+    return f"{amount:,f}" if isinstance(amount, Decimal) else f"{amount:,}"
 
 
 def _moment(moment: datetime | None, now: datetime) -> str:

@@ -22,6 +22,8 @@ def _dimensions(context: click.Context, parameter: click.Parameter, values: tupl
     names = [name.strip() for value in values for name in value.split(",")]
     if names == [NONE]:
         return ()
+    if NONE in names:
+        raise click.BadParameter(f"{NONE} adds all calls up, and goes with no other name.")
     unknown = [name for name in names if name not in get_args(Dimension)]
     if unknown:
         raise click.BadParameter(f'must be of {", ".join(get_args(Dimension))}, or {NONE}, and has "{unknown[0]}".')

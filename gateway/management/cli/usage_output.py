@@ -67,7 +67,8 @@ def print_as_csv(report: UsageReport) -> None:
     periods = [] if report.query.per == "total" else ["period"]
     writer.writerow([*periods, *report.query.by, *_fields(Figures())])
     for group in report.groups:
-        figures = {**_fields(group.figures), "costUsd": f"{_dollars(group.figures):f}"}
+        cost = None if _has_no_price(group.figures) else f"{_dollars(group.figures):f}"
+        figures = {**_fields(group.figures), "costUsd": cost}
         names = (group.period, *group.names) if periods else group.names
         writer.writerow([*map(_harmless, names), *figures.values()])
     click.echo(text.getvalue(), nl=False)
@@ -93,8 +94,12 @@ def _cells(figures: Figures) -> tuple[str, ...]:
         *(figures.calls, figures.refusals, figures.cache_hits),
         *(figures.prompt, figures.cached, figures.completion, figures.reasoning, figures.total),
     )
-    has_no_price = figures.unpriced and not figures.cost
-    return (*(f"{count:,}" for count in counts), "-" if has_no_price else f"{_dollars(figures):,.6f}")
+    return (*(f"{count:,}" for count in counts), "-" if _has_no_price(figures) else f"{_dollars(figures):,.6f}")
+
+
+def _has_no_price(figures: Figures) -> bool:
+    """Nothing is known of what the calls cost, which is not the same as nothing."""
+    return bool(figures.unpriced and not figures.cost)
 
 
 def _aligned_right(rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
@@ -104,7 +109,11 @@ def _aligned_right(rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
 
 def _fields(figures: Figures) -> dict[str, Any]:
     counts = {column: getattr(figures, name) for name, column in COLUMNS.items() if name != "cost"}
-    return {**counts, "totalTokens": figures.total, "costUsd": float(_dollars(figures))}
+    return {
+        **counts,
+        "totalTokens": figures.total,
+        "costUsd": None if _has_no_price(figures) else float(_dollars(figures)),
+    }
 
 
 def _dollars(figures: Figures) -> Decimal:

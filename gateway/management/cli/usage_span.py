@@ -43,7 +43,9 @@ def span_of(last: str | None, first: str | None, until: str | None, now: datetim
 def _last(text: str, now: datetime) -> Span:
     found = LAST.fullmatch(text)
     if found is None:
-        raise click.UsageError(f'--last must be a number of hours or days, such as 24h or 7d, and is "{text}".')
+        raise click.UsageError(
+            f'--last must be a number of hours or days, 1 to 9999, such as 24h or 7d, and is "{text}".'
+        )
     count = int(found[1]) - 1
     if found[2] == "h":
         return hour_of(now) - timedelta(hours=count), next_hour(now)

@@ -213,6 +213,19 @@ def test_check_remarks_on_what_is_worth_a_second_look(unconnected: CommandLine) 
     assert found == {"valid": True, "faults": [], "remarks": [{"where": place, "problem": sentence}]}
 
 
+def test_apply_remarks_on_the_same(gateway: CommandLine) -> None:
+    """On stderr, beside what was done; programs get the same document as ever."""
+    gateway.file("a.yaml", "{kind: Gateway, rateLimit: {counterKey: subscripton, calls: 5}}")
+    sentence = (
+        '"subscripton" is a fixed text, the same for all callers, who share one counter; did you mean "subscription"?'
+    )
+    said = f"Mind: Gateway gateway: rateLimit.counterKey: {sentence}\n"
+    result = gateway("apply", "-f", "a.yaml")
+    assert (result.exit_code, result.stderr) == (0, said)
+    again = gateway("apply", "-f", "a.yaml", "--json")
+    assert (json.loads(again.stdout)["unchanged"], again.stderr) == (["Gateway gateway"], said)
+
+
 def test_an_export_as_json_is_read_back(gateway: CommandLine) -> None:
     """A list of documents is as good as several: nothing has changed, and nothing is wrong."""
     gateway.file("catalog.yaml", CATALOG)

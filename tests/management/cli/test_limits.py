@@ -8,7 +8,7 @@ import pytest
 
 from gateway.ledger.meters import Calendar, Meter, Sliding
 from gateway.ledger.record import Count, Record
-from gateway.management.cli.limits import _moment
+from gateway.management.cli.limits import HELD, _moment
 from gateway.settings import Settings
 from gateway.storage.ledger import LedgerStore
 from gateway.storage.tables import Tables
@@ -44,7 +44,7 @@ def counted(gateway: CommandLine, storage: str) -> CommandLine:
 def test_show_one(counted: CommandLine) -> None:
     """A row for each meter; budgets in dollars; when it frees, in UTC and from now."""
     result = counted("limits", "show", KEY)
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert (result.exit_code, result.stderr) == (0, f"{HELD}\n")
     titles, tokens, money = result.stdout.splitlines()
     assert titles.split("  ")[0] == "COUNTER"
     assert "NEXT FREES (UTC)" in titles
@@ -76,7 +76,9 @@ def test_show_all(counted: CommandLine) -> None:
     """A record that cannot be read is named beside the others; as JSON a list."""
     result = counted("limits", "show")
     assert len(result.stdout.splitlines()) == 3
-    assert result.stderr.startswith("Counter broken: the record is not one of the ledger's; `limits reset`")
+    held, broken = result.stderr.splitlines()
+    assert held == HELD
+    assert broken.startswith("Counter broken: the record is not one of the ledger's; `limits reset`")
     assert [counter["key"] for counter in counted.json("limits", "show")] == ["broken", KEY]
     assert [counter["key"] for counter in counted.json("limits", "show", "subscription:*")] == [KEY]
 
@@ -108,6 +110,24 @@ def test_reset(counted: CommandLine) -> None:
     assert [line.split()[-2:] for line in counted("limits", "show", KEY).stdout.splitlines()[1:]] == [["-", "-"]] * 2
     assert counted.json("limits", "reset", "broken") == {"key": "broken", "meters": []}
     assert counted("limits", "show", "broken").stderr == "Nothing is used.\n"
+
+
+def test_reset_empties_one_counter(counted: CommandLine) -> None:
+    """A pattern is no key, and nothing is emptied by it."""
+    result = counted("limits", "reset", "subscription:*")
+    assert (result.exit_code, result.stdout) == (1, "")
+    said = "`limits reset` empties one counter, by its whole key; `limits show 'subscription:*'` lists them."
+    assert result.stderr == f"Counter subscription:*: {said}\n"
+    assert counted.json("limits", "show", KEY)["meters"][0]["used"] == 1_500
+
+
+def test_tiny_amounts_are_written_out(gateway: CommandLine, storage: str) -> None:
+    """Budgets are counted in billionths of a dollar."""
+    record = Record({YEAR: Count({YEAR.window.slot(time.time()): 29}, 1_000 * 10**9)})
+    asyncio.run(write(storage, {KEY: record.to_text()}))
+    money = gateway("limits", "show", KEY).stdout.splitlines()[1]
+    assert money.split()[1:5] == ["usd/Yearly", "1,000", "0.000000029", "999.999999971"]
+    assert gateway.json("limits", "show", KEY)["meters"][0]["used"] == 2.9e-8
 
 
 SPANS = {0: "0 s", 119: "119 s", 120: "2 min", 7_199: "119 min", 7_200: "2 h", 172_799: "47 h", 172_800: "2 d"}

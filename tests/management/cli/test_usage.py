@@ -96,7 +96,7 @@ def test_json(used: CommandLine) -> None:
         "totalTokens": 1_050_010,
         "costUsd": 0.000002501,
     }
-    assert found["rows"][1]["subscription"] is None
+    assert (found["rows"][1]["subscription"], found["rows"][1]["costUsd"]) == (None, None)
     assert found["total"]["calls"] == 1_203
 
 
@@ -111,6 +111,17 @@ def test_csv_has_no_formulas(used: CommandLine) -> None:
     assert second[:3] == ["2026-11", "gpt-4o", "1201"]
     assert second[-1] == "0.000002501"
     assert third[:3] == ["2026-11", f"'{EQUALS}", "2"]
+    assert third[-1] == ""
+
+
+def test_a_name_that_is_missing_is_not_one_that_is_called_null(gateway: CommandLine, storage: str) -> None:
+    """null and "null" in JSON; nothing and null in CSV."""
+    keys = (UsageKey("team-a", model=""), UsageKey("team-a", model="null"))
+    asyncio.run(write(storage, *(UsageRow(HOUR, key, Figures(calls=1)) for key in keys)))
+    asked = ("usage", *DAY, "--by", "model")
+    assert {row["model"] for row in gateway.json(*asked)["rows"]} == {None, "null"}
+    lines = gateway(*asked, "--csv").stdout.splitlines()[1:]
+    assert {line.partition(",")[0] for line in lines} == {"", "null"}
 
 
 def test_filters(used: CommandLine) -> None:
@@ -149,7 +160,15 @@ def test_nothing_there(gateway: CommandLine) -> None:
 WRONG = {
     "both formats": (("--json", "--csv"), "Give --json or --csv, not both."),
     "an unknown name": (("--by", "team"), 'must be of subscription, product, api, model, or none, and has "team".'),
-    "none and more": (("--by", "none,api"), 'and has "none".'),
+    "none and more": (("--by", "none,api"), "none adds all calls up, and goes with no other name."),
+    "none, and more elsewhere": (
+        ("--by", "api", "--by", "none"),
+        "none adds all calls up, and goes with no other name.",
+    ),
+    "no hours": (
+        ("--last", "0h"),
+        '--last must be a number of hours or days, 1 to 9999, such as 24h or 7d, and is "0h".',
+    ),
     "an unknown period": (("--per", "week"), "'week' is not one of"),
     "no span": (("--last", "soon"), "--last must be a number of hours or days"),
 }

@@ -44,7 +44,11 @@ def test_spans(given: tuple[str | None, str | None, str | None], start: datetime
 WRONG = {
     "two ways at once": (("24h", "2026-11-20", None), "--last goes without --from and --to."),
     "an end alone": ((None, None, "2026-11-20"), "--to needs --from."),
-    "no unit": (("24", None, None), '--last must be a number of hours or days, such as 24h or 7d, and is "24".'),
+    "no unit": (
+        ("24", None, None),
+        '--last must be a number of hours or days, 1 to 9999, such as 24h or 7d, and is "24".',
+    ),
+    "no hours": (("0h", None, None), "--last must be a number of hours or days"),
     "nothing": (("0d", None, None), "--last must be a number of hours or days"),
     "another unit": (("2w", None, None), "--last must be a number of hours or days"),
     "no date": ((None, "yesterday", None), "--from must be a date such as 2026-01-31 or 2026-01-31T08:00:00Z."),
