@@ -3,6 +3,7 @@
 nginx cannot send on a clock, so this small server does, in a process of its own: `python -m bench.event_server`.
 A POST to any path with `?events=N&milliseconds=M` is answered with N chat completion chunks and `[DONE]`. Each event is
 one write, and says in `sent` when it was written (nanoseconds of the system's monotonic clock, which processes share).
+With `?whole=1&milliseconds=M` the answer is one chat completion, after so long.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 import httptools
 import uvloop
 
+from bench.nginx import ANSWER
+
 HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
     b"cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -27,6 +30,10 @@ EVENT = (
     b'"choices":[{"index":0,"delta":{"content":" token"},"finish_reason":null}],"sent":%d}\n\n'
 )
 END = b"data: [DONE]\n\n"
+WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
+    len(ANSWER),
+    ANSWER.encode(),
+)
 
 
 class EventProtocol(asyncio.Protocol):
@@ -64,7 +71,12 @@ class EventProtocol(asyncio.Protocol):
         wishes = parse_qs(urlsplit(self._url.decode("latin-1")).query)
         self._url = b""
         count, pause = int(wishes.get("events", ["1"])[0]), int(wishes.get("milliseconds", ["0"])[0]) / 1e3
-        self._stream = asyncio.get_running_loop().create_task(self._send(count, pause))
+        answering = self._answer(pause) if "whole" in wishes else self._send(count, pause)
+        self._stream = asyncio.get_running_loop().create_task(answering)
+
+    async def _answer(self, pause: float) -> None:
+        await asyncio.sleep(pause)
+        self._write(WHOLE)
 
     async def _send(self, count: int, pause: float) -> None:
         loop = asyncio.get_running_loop()

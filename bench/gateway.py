@@ -39,6 +39,14 @@ type: openai
 backend: {{url: "http://127.0.0.1:{events}/v1"}}
 products: [starter]
 ---
+kind: Api
+name: cached
+path: cached
+type: openai
+backend: {{url: "http://127.0.0.1:{backend}/v1"}}
+products: [starter]
+semanticCache: {{mode: exact}}
+---
 kind: Subscription
 name: bench
 scope: /products/starter

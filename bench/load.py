@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.faults import BenchFailed
@@ -42,6 +42,17 @@ def chat_call(key: str) -> Call:
     }
     body = json.dumps({"model": "fixed", "messages": messages, "temperature": 0.2, "max_tokens": 64})
     return Call("/openai/chat/completions", headers, body)
+
+
+def repeated_call(key: str) -> Call:
+    """The same question every time, to the API with a cache."""
+    call = chat_call(key)
+    return replace(call, path="/cached/chat/completions", body=call.body.replace("{number}", "France"))
+
+
+def slow_call(key: str, milliseconds: int) -> Call:
+    """To a backend that takes so long; no two the same, as in `chat_call`."""
+    return replace(chat_call(key), path=f"/events/chat/completions?whole=1&milliseconds={milliseconds}")
 
 
 # No two requests are quite the same: what a gateway remembers of the last ones must not flatter it.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from bench.figures import Pairs
 from bench.plan import Plan
 from bench.progress import say
-from bench.stage import GATEWAY, LIMITED, Stage
+from bench.stage import GATEWAY, HITS, LIMITED, SLOW, Stage
 
 CONNECTIONS = 32
 
@@ -19,6 +19,14 @@ CONNECTIONS = 32
 def measure_limits(stage: Stage, plan: Plan) -> Pairs:
     """The gateway with limits and metrics beside the one without."""
     return in_turns((LIMITED, GATEWAY), lambda target: _rate(stage, target, plan.pair_seconds), plan.pairs)
+
+
+def measure_hits(stage: Stage, plan: Plan) -> tuple[Pairs, ...]:
+    """A question that is in the cache, beside ones that are forwarded: to a fast backend, and to a slow one."""
+    return tuple(
+        in_turns((HITS, beside), lambda target: _rate(stage, target, plan.pair_seconds), plan.pairs // 2)
+        for beside in (GATEWAY, SLOW)
+    )
 
 
 def in_turns(targets: tuple[str, str], measure: Callable[[str], float], turns: int) -> Pairs:
@@ -34,7 +42,8 @@ def in_turns(targets: tuple[str, str], measure: Callable[[str], float], turns: i
 
 
 def _rate(stage: Stage, target: str, seconds: int) -> float:
-    load = stage.load.run(stage.ports[target], CONNECTIONS, seconds, stage.calls.get(target))
+    port, call = stage.turns[target]
+    load = stage.load.run(port, CONNECTIONS, seconds, call)
     stage.gateway.empty_log()
     stage.limited.empty_log()
     return load.per_second

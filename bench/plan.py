@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PARTS = ("imports", "ledger", "memory", "throughput", "limits", "streams", "storage", "profile")
+PARTS = ("imports", "ledger", "memory", "throughput", "limits", "hits", "streams", "storage", "profile")
 
 # One call after another at most doubles a lease with each exchange: so long until leases last. What an instance may ask
 # of storage at once, after a rest, is used up by then too.

@@ -11,7 +11,7 @@ from bench.imports import measure_imports
 from bench.ledger import measure_ledger
 from bench.machine import describe_machine
 from bench.memory import measure_memory
-from bench.pairs import measure_limits
+from bench.pairs import measure_hits, measure_limits
 from bench.plan import Plan
 from bench.profiling import measure_profile
 from bench.progress import say
@@ -52,6 +52,8 @@ def _measure_on(stage: Stage, plan: Plan, parts: Collection[str], results: Resul
         results = replace(results, throughput=measure_throughput(stage, plan))
     if "limits" in parts:
         results = replace(results, pairs=(*results.pairs, measure_limits(stage, plan)))
+    if "hits" in parts:
+        results = replace(results, pairs=(*results.pairs, *measure_hits(stage, plan)))
     if "streams" in parts:
         results = replace(results, streams=measure_streams(stage.event_ports, stage.call, plan))
     if "storage" in parts:

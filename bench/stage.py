@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from bench.gateway import GatewayUnderTest
-from bench.load import LoadGenerator, chat_call
+from bench.load import LoadGenerator, chat_call, repeated_call, slow_call
 from bench.nginx import Nginx, backend_configuration, proxy_configuration
 from bench.processor import children
 from bench.tools import Tools
@@ -20,6 +20,8 @@ from local.processes import Process
 READY_SECONDS = 30.0
 DIRECT, PLAIN, KEPT, GATEWAY = "backend, directly", "nginx, plain proxy_pass", "nginx, upstream keepalive", "gateway"
 LIMITED = "gateway, limits and metrics"
+HITS, SLOW = "gateway, the same question again", "gateway, a backend that takes 50 ms"
+SLOW_MILLISECONDS = 50
 
 
 class Stage:
@@ -56,6 +58,13 @@ class Stage:
         self.ports[LIMITED] = self.limited.port
         # The two have a catalog and a storage each, and so a key each.
         self.calls = {LIMITED: chat_call(self.limited.key)}
+        # What takes turns: where each is called, and with what.
+        self.turns = {
+            GATEWAY: (self.gateway.port, self.call),
+            LIMITED: (self.limited.port, self.calls[LIMITED]),
+            HITS: (self.gateway.port, repeated_call(self.gateway.key)),
+            SLOW: (self.gateway.port, slow_call(self.gateway.key, SLOW_MILLISECONDS)),
+        }
         self.event_ports = {DIRECT: events, KEPT: proxy, GATEWAY: self.gateway.port}
 
     def _start_gateway(self, gateway: GatewayUnderTest) -> GatewayUnderTest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.figures import Imports, LedgerUse, Load, Memory, Pairs, Profile, Results, Series, Spread, StorageUse, Streams
-from bench.stage import DIRECT, GATEWAY, KEPT, LIMITED, PLAIN
+from bench.stage import DIRECT, GATEWAY, HITS, KEPT, LIMITED, PLAIN, SLOW
 
 
 def series(target: str, connections: int, *rates: int, p50: float = 1.0) -> Series:
@@ -40,7 +40,11 @@ RESULTS = Results(
         series(KEPT, 32, 40_000),
         series(GATEWAY, 32, 2_000, 3_000, 1_000),
     ),
-    pairs=(Pairs(LIMITED, GATEWAY, 32, ((1_600.0, 2_000.0), (900.0, 1_000.0), (870.0, 1_000.0))),),
+    pairs=(
+        Pairs(LIMITED, GATEWAY, 32, ((1_600.0, 2_000.0), (900.0, 1_000.0), (870.0, 1_000.0))),
+        Pairs(HITS, GATEWAY, 32, ((890.0, 1_000.0),)),
+        Pairs(HITS, SLOW, 32, ((2_400.0, 600.0),)),
+    ),
     streams=(streams(DIRECT, 0.2), streams(GATEWAY, 1.7)),
     imports=Imports(SPREAD, SPREAD, SPREAD, 500, {"pydantic": 40.0}, ()),
     ledger=LedgerUse(Spread(250_000.0, 240_000.0, 260_000.0), Spread(190_000.0, 180_000.0, 200_000.0), 1.4),

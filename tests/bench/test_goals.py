@@ -38,6 +38,8 @@ def test_judgements() -> None:
         ("0.050", "≥ 0.08 now", False),
         ("0.050", "≥ 0.25 by design", False),
         ("0.870", "≥ 0.85", True),
+        ("0.890", "≥ 0.9", False),
+        ("4.000", "≥ 2.0", True),
         ("0.80 ms", "≤ 1 ms", True),
         ("1.50 ms", "≤ 1 ms", False),
         ("0.50 s", "≤ 0.8 s", True),

@@ -28,7 +28,10 @@ def test_help() -> None:
 
 
 PARTS = {
-    "everything but the profile": ([], ["imports", "ledger", "memory", "throughput", "limits", "streams", "storage"]),
+    "everything but the profile": (
+        [],
+        ["imports", "ledger", "memory", "throughput", "limits", "hits", "streams", "storage"],
+    ),
     "one part": (["--only", "memory"], ["memory"]),
     "two parts": (["--only", "memory", "--only", "streams"], ["memory", "streams"]),
     "a part and the profile": (["--only", "storage", "--profile"], ["storage", "profile"]),
