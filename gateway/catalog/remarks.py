@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gateway.catalog import dimensions
 from gateway.catalog.counter_keys import WITH_HEADER, WORDS, parse_counter_key
@@ -42,11 +42,12 @@ def _shared_answers(document: Cached) -> Remarks:
 
 def _fixed_counter_keys(document: Limits) -> Remarks:
     """A word with a slip of the pen is a fixed text, and one counter for everybody."""
-    for field, limits in (
-        ("tokenLimit", document.token_limit),
-        ("rateLimit", document.rate_limit),
-        ("budget", document.budget),
-    ):
+    fields: Mapping[str, Sequence[TokenLimit | RateLimit | Budget]] = {
+        "tokenLimit": document.token_limit,
+        "rateLimit": document.rate_limit,
+        "budget": document.budget,
+    }
+    for field, limits in fields.items():
         for place, limit in _places(field, limits):
             parts = parse_counter_key(limit.counter_key)
             shared = ", who share one counter" if len(parts) == 1 else ""
@@ -87,7 +88,7 @@ def _meant(word: str, known: Sequence[str]) -> str:
     return f'; did you mean "{near}"?' if near else ""
 
 
-def _places[Limit: (TokenLimit, RateLimit, Budget)](field: str, limits: Sequence[Limit]) -> Iterator[tuple[str, Limit]]:
+def _places[Limit](field: str, limits: Sequence[Limit]) -> Iterator[tuple[str, Limit]]:
     """As they are written: alone without a list."""
     for number, limit in enumerate(limits):
         yield field if len(limits) == 1 else f"{field}[{number}]", limit

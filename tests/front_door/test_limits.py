@@ -98,6 +98,11 @@ def test_a_prompt_larger_than_the_whole_limit(limited: Limited) -> None:
     assert refused.headers["x-ratelimit-limit-tokens"] == "5"
     # An SDK that tries again by itself does not do so in vain.
     assert refused.headers["x-should-retry"] == "false"
+    started = time.monotonic()
+    with OpenAI(base_url=limited.url, api_key=limited.key, max_retries=5) as patient, pytest.raises(RateLimitError):
+        patient.chat.completions.create(model="stand-in", messages=HELLO)
+    # Five times again would take seconds.
+    assert time.monotonic() - started < 2
 
 
 @with_limits(
