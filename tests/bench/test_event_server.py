@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 
+import httpx2
 import pytest
 
 from bench.event_client import EventClient
@@ -20,6 +22,16 @@ def port() -> Iterator[int]:
     server.start()
     yield json.loads(server.wait_for_line(lambda line: line.startswith("{"), 30))["port"]
     server.stop()
+
+
+def test_a_whole_answer_takes_as_long_as_it_is_told(port: int) -> None:
+    """One chat completion, and the connection can be used again."""
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        for _ in range(2):
+            started = time.monotonic()
+            answer = client.post("/v1/chat/completions?whole=1&milliseconds=20", json={})
+            assert time.monotonic() - started >= 0.019
+            assert answer.json()["object"] == "chat.completion"
 
 
 async def test_streams_arrive_whole_on_one_connection(port: int) -> None:
