@@ -35,7 +35,24 @@ LEDGER_UNAVAILABLE = Instrument(
     METER, "gateway.ledger.unavailable", "{event}", "Times that a limit could not be checked with storage."
 )
 
-OWN_INSTRUMENTS = (TOKEN_USAGE, REQUEST_DURATION, TIME_TO_FIRST_TOKEN, REFUSALS, LEDGER_UNAVAILABLE)
+CACHE_CALLS = Instrument(
+    METER, "gateway.cache.calls", "{call}", "Calls to APIs with a semantic cache, by what came of it."
+)
+EMBEDDING_DURATION = Instrument(
+    METER,
+    "gateway.cache.embedding.duration",
+    "s",
+    "How long the embeddings of questions took.",
+    (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
+)
+EMBEDDING_TOKENS = Instrument(
+    METER, "gateway.cache.embedding.tokens", "{token}", "Tokens that the embeddings of questions were charged with."
+)
+
+OWN_INSTRUMENTS = (
+    *(TOKEN_USAGE, REQUEST_DURATION, TIME_TO_FIRST_TOKEN, REFUSALS, LEDGER_UNAVAILABLE),
+    *(CACHE_CALLS, EMBEDDING_DURATION, EMBEDDING_TOKENS),
+)
 
 # In the order of `token_figures`. The names are API Management's.
 TOKEN_NAMES = ("Total Tokens", "Prompt Tokens", "Completion Tokens", "Cached Tokens", "Reasoning Tokens")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from gateway.call import Call, Outcome
+from gateway.call import CacheNote, Call, Outcome
 from gateway.catalog.models import Product
 from gateway.catalog.snapshot import ApiEntry
 from gateway.errors import CODES
@@ -17,6 +17,9 @@ from gateway.telemetry.conventions import operation_and_model, provider_name
 from gateway.telemetry.delivery import Delivery, Outlet
 from gateway.telemetry.dimensions import Place, TokenMeter, attribute_text, token_meter
 from gateway.telemetry.instruments import (
+    CACHE_CALLS,
+    EMBEDDING_DURATION,
+    EMBEDDING_TOKENS,
     LEDGER_UNAVAILABLE,
     REFUSALS,
     REQUEST_DURATION,
@@ -119,10 +122,24 @@ class TelemetryRecorder:
         if meter is not None and call.usage is not None:
             self._record_tokens(meter, meter.values(call), call.usage)
         self._record_conventions(call, outcome, compiled.provider)
+        if call.cache is not None:
+            self._record_cache(call.cache)
 
     def ledger_unavailable(self) -> None:
         """A limit could not be checked, because storage did not answer."""
         self._interval.aggregates.record(LEDGER_UNAVAILABLE, (), 1)
+
+    def _record_cache(self, note: CacheNote) -> None:
+        result, _, detail = note.status.partition("; ")
+        attributes: Attributes = (("gateway.cache.result", result.lower()),)
+        if detail:
+            attributes += (("gateway.cache.detail", detail),)
+        record = self._interval.aggregates.record
+        record(CACHE_CALLS, attributes, 1)
+        if note.embedding_seconds:
+            record(EMBEDDING_DURATION, (), note.embedding_seconds)
+        if note.embedding_tokens:
+            record(EMBEDDING_TOKENS, (), note.embedding_tokens)
 
     def _record_conventions(self, call: Call, outcome: Outcome, provider: str | None) -> None:
         found = operation_and_model(call)

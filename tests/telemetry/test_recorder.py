@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.call import CacheNote
 from gateway.catalog.keys import generate
 from gateway.llm.usage import Usage
 from gateway.telemetry.recorder import TelemetryRecorder, build_telemetry
@@ -204,3 +205,28 @@ async def test_a_collector_that_hangs() -> None:
             begun = time.monotonic()
         assert time.monotonic() - begun < 3
         assert len(receiver.bodies) == 1
+
+
+async def test_what_came_of_the_cache() -> None:
+    """Each call once, by what its caller was told in `x-cache`; embeddings by their time and what they were charged."""
+    snapshot = catalog()
+    notes = [
+        CacheNote("HIT; exact"),
+        CacheNote("HIT; semantic", embedding_tokens=7, embedding_seconds=0.03),
+        CacheNote("HIT; semantic"),
+        CacheNote("MISS", embedding_tokens=5, embedding_seconds=0.3),
+        CacheNote("BYPASS; stateful"),
+    ]
+    ended = [finished(snapshot), *(finished(snapshot) for _ in notes)]
+    for each, note in zip(ended[1:], notes, strict=True):
+        each.call.cache = note
+    metrics = await export(*ended)
+    counted = {
+        (attributes_of(point)["gateway.cache.result"], attributes_of(point).get("gateway.cache.detail")): point.as_int
+        for point in metrics["gateway", "gateway.cache.calls"].sum.data_points
+    }
+    assert counted == {("hit", "exact"): 1, ("hit", "semantic"): 2, ("miss", None): 1, ("bypass", "stateful"): 1}
+    (took,) = metrics["gateway", "gateway.cache.embedding.duration"].histogram.data_points
+    assert (took.count, took.sum) == (2, pytest.approx(0.33))
+    (charged,) = metrics["gateway", "gateway.cache.embedding.tokens"].sum.data_points
+    assert charged.as_int == 12
