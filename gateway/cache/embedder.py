@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("gateway.cache")
 
 MOST_REMEMBERED = 1_000
+LOADING = "embeddings-loading"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ class Embedder:
 
     def _start(self, key: bytes, text: str, timeout: float) -> asyncio.Task[Embedding | str]:
         if self._sdk is None:
-            reason = "embeddings-unavailable" if self._load_once().done() else "embeddings-loading"
+            reason = "embeddings-unavailable" if self._load_once().done() else LOADING
             raise EmbeddingFailed(reason)
         if not self._outage.may_ask():
             raise EmbeddingFailed("embeddings-unavailable")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 from gateway.cache.answers.stored import StoredAnswer
 from gateway.cache.backend_transport import Sender
@@ -37,6 +37,7 @@ class AnswerCache:
         self._client = client
         self._embedders: dict[tuple[str, str, int | None], tuple[ResolvedBackend, Embedder]] = {}
         self._replaced: set[asyncio.Task[None]] = set()
+        self._late: set[asyncio.Task[None]] = set()
         self._ready: OrderedDict[str, StoredAnswer] = OrderedDict()
 
     def embedder(self, backend: ResolvedBackend, model: str, dimensions: int | None) -> Embedder:
@@ -70,9 +71,20 @@ class AnswerCache:
             self._ready.popitem(last=False)
         return answer
 
+    def later(self, work: Coroutine[None, None, None]) -> None:
+        """Do something beside the path. What is not done when the process stops is not done."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
     async def aclose(self) -> None:
         """End what is shared, write what waits, and close everything."""
         await self.flights.aclose()
+        late = list(self._late)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
         await asyncio.gather(*(embedder.aclose() for _, embedder in self._embedders.values()), *self._replaced)
         await self.sweeper.aclose()
         await self.writer.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from gateway.cache.answers.collect import LARGEST_BYTES, Collector
@@ -26,12 +27,14 @@ log = logging.getLogger("gateway.cache")
 class Keeper:
     """For `Flights`: fed with the answer of one call to the backend, once `begin` has seen its head.
 
-    `reason` says why the answer will not be kept, if that is known by then. `vector` is the text's, if there is one.
+    `reason` says why the answer will not be kept, if that is known by then. `vector` is the text's, if there is one;
+    `late` finds it when the answer is over, where that could not be done before.
     """
 
     def __init__(self, cache: AnswerCache, rules: CacheRules, call: Call, question: Question) -> None:
         self.reason: str | None = None
         self.vector: Vector | None = None
+        self.late: Callable[[], Awaitable[Vector | None]] | None = None
         self._cache = cache
         self._rules = rules
         self._question = question
@@ -75,10 +78,22 @@ class Keeper:
         if collector is None or not (complete or self._are_events):
             return
         try:
-            answer = collector.finish(self._rules.settings.cache_tool_calls)
-            self._cache.writer.keep(self._entry(), self.vector, self._rules.space, answer.to_bytes(), self._model)
+            answer = collector.finish(self._rules.settings.cache_tool_calls).to_bytes()
         except NotKept as refused:
             log.debug("an answer is not kept: %s", refused.reason)
+            return
+        if self.late is None:
+            self._keep(answer)
+        else:
+            self._cache.later(self._keep_late(answer, self.late))
+
+    async def _keep_late(self, answer: bytes, late: Callable[[], Awaitable[Vector | None]]) -> None:
+        self.vector = await late()
+        self._keep(answer)
+
+    def _keep(self, answer: bytes) -> None:
+        try:
+            self._cache.writer.keep(self._entry(), self.vector, self._rules.space, answer, self._model)
         except EntityTooLarge:
             log.debug("an answer is not kept: it is larger than a row of the table")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.cache.answers import replay
-from gateway.cache.embedder import EmbeddingFailed
+from gateway.cache.embedder import LOADING, Embedder, EmbeddingFailed
 from gateway.cache.entry import Entry, Match
 from gateway.cache.following import State
 from gateway.cache.guard import disagreement
@@ -73,11 +74,21 @@ class Lookup:
             embedding = await rules.embedder.embed(question.text, rules.settings.embedding_timeout)
         except EmbeddingFailed as failed:
             self.note.status = f"MISS; {failed.reason}"
+            if failed.reason == LOADING:
+                # The first questions of a process are worth finding too.
+                self.keeper.late = partial(self._late_vector, rules.embedder)
             return None
         self.note.embedding_tokens, self.note.embedding_seconds = embedding.tokens, embedding.seconds
         self.keeper.vector = embedding.vector
         match = await self._nearest(embedding.vector) if self._wish.looks_up else None
         return None if match is None else await self._answer(match, "semantic")
+
+    async def _late_vector(self, embedder: Embedder) -> Vector | None:
+        try:
+            await embedder.ready()
+            return (await embedder.embed(self._question.text, self._rules.settings.embedding_timeout)).vector
+        except EmbeddingFailed:
+            return None
 
     async def _nearest(self, vector: Vector) -> Match | None:
         question, rules, scopes = self._question, self._rules, self._cache.scopes

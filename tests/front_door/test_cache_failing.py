@@ -216,6 +216,14 @@ def test_another_embeddings_model(shared: Cached) -> None:
     assert shared.ask(url, "Where do the penguins sleep?").headers["x-cache"] == "HIT; semantic"
 
 
+def test_the_first_question_of_a_process(shared: Cached) -> None:
+    """It is asked before the embeddings' client is loaded, and found by its meaning once that is there."""
+    shared.system.apply(CACHED.format(name="first", model="stand-in-embeddings", dimensions=32, duration=3600))
+    url = f"{shared.system.url}/first"
+    wait_until(lambda: shared.ask(url, "How do I boil an egg?").status_code == 200)
+    wait_until(lambda: shared.ask(url, "How can I boil an egg?").headers["x-cache"] == "HIT; semantic")
+
+
 def test_two_instances_and_a_corrupt_row(own: Cached) -> None:
     """What one has kept the other serves; a row that makes no sense is a miss there, and no error."""
     url = own.api("two")
