@@ -334,10 +334,10 @@ output GATEWAY_APP string = functionAppName
 output GATEWAY_VAULT string = vaultName
 
 @description('Azure OpenAI, for `backend.url` in the catalog; empty without one.')
-output AZURE_OPENAI_ENDPOINT string = openAI == 'none' ? '' : openAIAccess!.outputs.endpoint
+output AZURE_OPENAI_ENDPOINT string = openAI != 'none' ? openAIAccess!.outputs.endpoint : ''
 
 @description('Content Safety, for a Backend document in the catalog; empty without one.')
-output CONTENT_SAFETY_ENDPOINT string = contentSafety == 'none' ? '' : contentSafetyAccess!.outputs.endpoint
+output CONTENT_SAFETY_ENDPOINT string = contentSafety != 'none' ? contentSafetyAccess!.outputs.endpoint : ''
 
 @description('How to get the first key: for all APIs, printed once.')
 output FIRST_KEY string = 'python -m gateway --tables ${storage.outputs.tables} subscriptions create first --scope /apis'

@@ -144,27 +144,22 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       scmMinTlsVersion: '1.2'
     }
   }
-
-  resource settings 'config' = {
-    name: 'appsettings'
-    properties: union(settingsOfHost, settingsOfGateway, settingsOfRedis, settingsOfInsights, appSettings)
-  }
-
-  // Code comes with a token of Entra ID; there are no passwords to publish with.
-  resource noPasswords 'basicPublishingCredentialsPolicies' = {
-    name: 'scm'
-    properties: {
-      allow: false
-    }
-  }
-
-  resource noFtp 'basicPublishingCredentialsPolicies' = {
-    name: 'ftp'
-    properties: {
-      allow: false
-    }
-  }
 }
+
+resource settings 'Microsoft.Web/sites/config@2024-04-01' = {
+  parent: app
+  name: 'appsettings'
+  properties: union(settingsOfHost, settingsOfGateway, settingsOfRedis, settingsOfInsights, appSettings)
+}
+
+// Code comes with a token of Entra ID: there are no passwords to publish with.
+resource passwords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = [for door in ['ftp', 'scm']: {
+  parent: app
+  name: door
+  properties: {
+    allow: false
+  }
+}]
 
 // Only metrics: the log goes to Application Insights already, and would be paid for twice.
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (!empty(workspaceId)) {

@@ -31,7 +31,6 @@ class Declaration:
     condition: Node | None = None
     loop: Node | None = None
     type: str = ""
-    parent: str = ""
 
     @property
     def body(self) -> Node:
@@ -72,13 +71,9 @@ def literal(node: Node) -> str:
 
 
 def properties(node: Node) -> dict[str, Node]:
-    """The properties of an object; nested resources are none."""
-    found: dict[str, Node] = {}
-    for pair in node.named_children:
-        if pair.type == "object_property" and pair.named_children[0].type != "resource_declaration":
-            key, value = pair.named_children[0], pair.named_children[-1]
-            found[text(key).strip("'")] = value
-    return found
+    """The properties of an object."""
+    pairs = [pair.named_children for pair in node.named_children if pair.type == "object_property"]
+    return {text(key).strip("'"): rest[-1] for key, *rest in pairs}
 
 
 @lru_cache
@@ -89,24 +84,22 @@ def read(path: Path) -> BicepFile:
     if faults:
         raise ValueError(f"{path.name}:{faults[0].start_point.row + 1}: {text(faults[0])[:60]}")
     file = BicepFile(path, root)
-    _declarations(file, root.named_children, "")
+    _declarations(file, root.named_children)
     return file
 
 
-def _declarations(file: BicepFile, nodes: list[Node], parent: str) -> None:
+def _declarations(file: BicepFile, nodes: list[Node]) -> None:
     decorators: dict[str, Node] = {}
     for node in nodes:
         if node.type == "decorators":
             calls = [decorator.named_children[0] for decorator in node.named_children]
             decorators = {text(call.named_children[0]): call for call in calls}
-        elif node.type == "object_property":
-            _declarations(file, node.named_children, parent)
         elif node.type.endswith("_declaration"):
-            _declare(file, node, decorators, parent)
+            _declare(file, node, decorators)
             decorators = {}
 
 
-def _declare(file: BicepFile, node: Node, decorators: dict[str, Node], parent: str) -> None:
+def _declare(file: BicepFile, node: Node, decorators: dict[str, Node]) -> None:
     kind = {"parameter": "param", "variable": "var"}.get(node.type.split("_")[0], node.type.split("_")[0])
     name = text(next(child for child in node.named_children if child.type == "identifier"))
     after = [index for index, child in enumerate(node.children) if child.type == "="]
@@ -133,8 +126,5 @@ def _declare(file: BicepFile, node: Node, decorators: dict[str, Node], parent: s
         condition,
         loop,
         kinds[0] if kinds else "",
-        parent,
     )
     getattr(file, kind)[name] = declared
-    if kind == "resource" and value is not None and value.type == "object":
-        _declarations(file, value.named_children, name)

@@ -67,6 +67,7 @@ class Deployment:
 
     resources: list[Resource] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    outputs_of_modules: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def of(self, kind: str) -> list[Resource]:
         """The resources of this type that the deployment makes."""
@@ -169,9 +170,8 @@ class _Scope:
 
     def _resource(self, declared: Declaration, scope: Evaluator, body: Node) -> Resource:
         values = scope.value(body)
-        parent = self.lookup(declared.parent) if declared.parent else values.pop("parent", None)
-        target = f"{parent.type}/{declared.target}@{parent.version}" if declared.parent else declared.target
-        kind, version = target.split("@")
+        parent = values.pop("parent", None)
+        kind, version = declared.target.split("@")
         # An extension resource belongs to what it is about; everything else to a resource group.
         about = values.pop("scope", None)
         group = about["id"] if about is not None else self._group
@@ -195,6 +195,7 @@ class _Scope:
             read(self._file.path.parent / declared.target), self.evaluator.value(parts["params"]), group
         ).run()
         self._deployment.resources += below.resources
+        self._deployment.outputs_of_modules.append((declared.target, below.outputs))
         return {"outputs": below.outputs}
 
 

@@ -86,9 +86,8 @@ class Evaluator:
         return [self.value(child) for child in node.named_children if child.type != "comment"]
 
     def _object(self, node: Node) -> dict[str, Any]:
-        pairs = [pair for pair in node.named_children if pair.type == "object_property"]
-        named = [pair.named_children for pair in pairs if pair.named_children[0].type != "resource_declaration"]
-        return {self._key(key): self.value(rest[-1]) for key, *rest in named}
+        pairs = [pair.named_children for pair in node.named_children if pair.type == "object_property"]
+        return {self._key(key): self.value(rest[-1]) for key, *rest in pairs}
 
     def _key(self, node: Node) -> str:
         return self._string(node) if node.type == "string" else text(node)
