@@ -26,7 +26,8 @@ TABLES = {
     "cloud_RoleName: string, cloud_RoleInstance: string, appName: string, itemCount: int)",
     "customMetrics": "(timestamp: datetime, name: string, value: real, valueCount: int, valueSum: real, "
     "valueMin: real, valueMax: real, valueStdDev: real, customDimensions: dynamic, operation_Name: string, "
-    "operation_Id: string, operation_ParentId: string, cloud_RoleName: string, cloud_RoleInstance: string, appName: string, itemCount: int)",
+    "operation_Id: string, operation_ParentId: string, cloud_RoleName: string, cloud_RoleInstance: string, "
+    "appName: string, itemCount: int)",
 }
 # Fields and codes of content safety, where it applies.
 OPTIONAL_FIELDS = {"contentSafety"}
