@@ -269,7 +269,7 @@ module functionApp 'modules/function-app.bicep' = {
     identityClientId: identity.outputs.clientId
     storageName: storageName
     packageContainer: storage.outputs.packageContainer
-    secretKeyUri: vault.outputs.secretKeyUri
+    keysUri: vault.outputs.keysUri
     redisUri: vault.outputs.redisUri
     insightsId: monitored ? insightsId : ''
     workspaceId: monitored ? insightsAccess!.outputs.workspaceId : ''

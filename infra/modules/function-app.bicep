@@ -12,7 +12,7 @@ param storageName string
 param packageContainer string
 
 @description('The address of the secret with the gateway\'s keys.')
-param secretKeyUri string
+param keysUri string
 
 @description('The address of the secret with the URL of a Redis; empty for none.')
 param redisUri string
@@ -61,7 +61,7 @@ var settingsOfHost = {
 var settingsOfGateway = {
   AZURE_CLIENT_ID: identityClientId
   GATEWAY_TABLES: 'https://${storageName}.table.${environment().suffixes.storage}'
-  GATEWAY_SECRET_KEY: '@Microsoft.KeyVault(SecretUri=${secretKeyUri})'
+  GATEWAY_SECRET_KEY: '@Microsoft.KeyVault(SecretUri=${keysUri})'
 }
 
 var settingsOfRedis = empty(redisUri) ? {} : {
