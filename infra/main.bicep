@@ -321,26 +321,27 @@ module availability 'modules/availability.bicep' = if (monitored && availability
   }
 }
 
+// In camelCase: Azure changes the case of outputs that begin with capitals.
 @description('Where callers send their calls, followed by the path of an API.')
-output GATEWAY_URL string = functionApp.outputs.url
+output gatewayUrl string = functionApp.outputs.url
 
 @description('Where the catalog is. The command line reads this setting.')
-output GATEWAY_TABLES string = storage.outputs.tables
+output gatewayTables string = storage.outputs.tables
 
 @description('The Functions app, to which the code is published.')
-output GATEWAY_APP string = functionAppName
+output gatewayApp string = functionAppName
 
 @description('The Key Vault with the secret gateway-secret-key.')
-output GATEWAY_VAULT string = vaultName
+output gatewayVault string = vaultName
 
 @description('Azure OpenAI, for `backend.url` in the catalog; empty without one.')
-output AZURE_OPENAI_ENDPOINT string = openAI != 'none' ? openAIAccess!.outputs.endpoint : ''
+output openAIEndpoint string = openAI != 'none' ? openAIAccess!.outputs.endpoint : ''
 
 @description('Content Safety, for a Backend document in the catalog; empty without one.')
-output CONTENT_SAFETY_ENDPOINT string = contentSafety != 'none' ? contentSafetyAccess!.outputs.endpoint : ''
+output contentSafetyEndpoint string = contentSafety != 'none' ? contentSafetyAccess!.outputs.endpoint : ''
 
 @description('How to get the first key: for all APIs, printed once.')
-output FIRST_KEY string = 'python -m gateway --tables ${storage.outputs.tables} subscriptions create first --scope /apis'
+output firstKeyCommand string = 'python -m gateway --tables ${storage.outputs.tables} subscriptions create first --scope /apis'
 
 @description('The next command to type. `azd up` does it by itself.')
-output NEXT_COMMAND string = 'func azure functionapp publish ${functionAppName}'
+output nextCommand string = 'func azure functionapp publish ${functionAppName}'

@@ -92,8 +92,8 @@ def test_every_combination_can_be_deployed(safety: str, openai: str, insights: s
     assert len(deployment.of("Microsoft.Insights/components")) == (insights == "create")
     assert len(deployment.of("Microsoft.Insights/scheduledQueryRules")) == (0 if insights == "none" else 4)
     assert len(deployment.of("Microsoft.Insights/workbooks")) == (insights != "none")
-    assert (deployment.outputs["AZURE_OPENAI_ENDPOINT"] == "") == (openai == "none")
-    assert (deployment.outputs["CONTENT_SAFETY_ENDPOINT"] == "") == (safety == "none")
+    assert (deployment.outputs["openAIEndpoint"] == "") == (openai == "none")
+    assert (deployment.outputs["contentSafetyEndpoint"] == "") == (safety == "none")
     assert ("APPLICATIONINSIGHTS_CONNECTION_STRING" in app_settings(deployment)) == (insights != "none")
 
 
@@ -231,7 +231,7 @@ def test_the_app_understands_its_settings(full: Deployment) -> None:
         if reference:
             environment[name] = secrets[reference[1]]
     settings = Settings.from_environment(environment)
-    assert settings.tables == full.outputs["GATEWAY_TABLES"]
+    assert settings.tables == full.outputs["gatewayTables"]
     assert settings.azure_client_id == "cccccccc-1111-4111-8111-000000000000"
     assert len(settings.secret_keys) == 1
     assert environment["GATEWAY_CACHE"] == ALL["redis"]
@@ -431,7 +431,7 @@ def test_alerts_reach_people_if_there_are_any(full: Deployment, plain: Deploymen
 def test_the_availability_test_calls_the_health_of_the_app(full: Deployment, plain: Deployment) -> None:
     """Only where it is asked for, because it keeps an instance awake."""
     test = full.the("Microsoft.Insights/webtests")
-    assert test["properties"]["Request"]["RequestUrl"] == full.outputs["GATEWAY_URL"] + "/gateway/health"
+    assert test["properties"]["Request"]["RequestUrl"] == full.outputs["gatewayUrl"] + "/gateway/health"
     assert plain.of("Microsoft.Insights/webtests") == []
 
 
@@ -449,8 +449,8 @@ def test_the_outputs_are_what_one_needs_next(plain: Deployment) -> None:
     """The gateway's address, where its tables are, and commands that name this deployment's resources."""
     outputs = plain.outputs
     app = plain.the("Microsoft.Web/sites").name
-    assert outputs["GATEWAY_URL"] == f"https://{app}.azurewebsites.net"
-    assert outputs["NEXT_COMMAND"] == f"func azure functionapp publish {app}"
-    assert outputs["GATEWAY_TABLES"] in outputs["FIRST_KEY"]
-    assert outputs["GATEWAY_VAULT"] == plain.the("Microsoft.KeyVault/vaults").name
+    assert outputs["gatewayUrl"] == f"https://{app}.azurewebsites.net"
+    assert outputs["nextCommand"] == f"func azure functionapp publish {app}"
+    assert outputs["gatewayTables"] in outputs["firstKeyCommand"]
+    assert outputs["gatewayVault"] == plain.the("Microsoft.KeyVault/vaults").name
     assert set(outputs) == set(read(INFRA / "main.bicep").output)

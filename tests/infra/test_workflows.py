@@ -103,7 +103,7 @@ def test_names_in_the_workflow_are_the_templates() -> None:
     """The outputs that it reads, and the parameter that it sets."""
     main = read(INFRA / "main.bicep")
     outputs = set(re.findall(r"--raw-output \.(\w+)\.value", scripts("deploy.yml")))
-    assert outputs == {"GATEWAY_APP", "GATEWAY_URL"}
+    assert outputs == {"gatewayApp", "gatewayUrl"}
     assert outputs <= set(main.output)
     parameters = re.findall(r"(\w+)=\$", workflow("deploy.yml")["env"]["PARAMETERS"])
     assert parameters == ["name"]
