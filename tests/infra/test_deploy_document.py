@@ -15,8 +15,8 @@ from gateway.errors import CODES
 from gateway.management.cli.root import cli
 from tests.infra.bicep_file import INFRA, read, text
 from tests.infra.deployment import deploy
+from tests.infra.given import ALL, roles_of
 from tests.infra.package import files
-from tests.infra.test_deployment import ALL, roles_of
 from tests.management.cli.test_root import parse
 
 ROOT = INFRA.parent
@@ -158,6 +158,35 @@ def test_commands_are_of_programs_that_were_asked_for() -> None:
     """No command comes from nowhere, and none has a quote too many."""
     programs = {words_of(command)[0].partition("=")[0] for command in blocks()}
     assert programs <= {"az", "azd", "func", "python", "curl", "zip", "export", "output()", "old"}
+
+
+def az_commands(document: str) -> list[tuple[str, set[str]]]:
+    """Each command of the Azure CLI with its options; one within `$( )` is a command of its own."""
+    pieces, open_pieces = [], [""]
+    for token in re.split(r"(\$\(|\)|\n|`)", document.replace("\\\n", " ")):
+        if token == "$(":
+            open_pieces.append("")
+        elif token == ")" and len(open_pieces) > 1:
+            pieces.append(open_pieces.pop())
+        elif token in ("\n", "`"):
+            pieces += open_pieces
+            open_pieces = [""]
+        else:
+            open_pieces[-1] += token
+    found = [re.search(r"(?:^|[\s{])az ((?:[a-z][a-z-]* ?)+)(.*)", piece) for piece in [*pieces, *open_pieces]]
+    return [(each[1].strip(), set(re.findall(r"(?<=\s)--[a-z-]+", f" {each[2]}"))) for each in found if each]
+
+
+def test_commands_of_the_azure_cli_exist() -> None:
+    """With all their options, in this document and in the workflows."""
+    known = json.loads(Path(__file__).with_name("az_commands.json").read_text())["commands"]
+    workflows = [path.read_text() for path in sorted((ROOT / ".github/workflows").glob("*.yml"))]
+    used = [command for document in (DOCUMENT, *workflows) for command in az_commands(document)]
+    assert ("deployment group what-if", {"--resource-group", "--template-file", "--parameters"}) in used
+    for command, options in used:
+        assert command in known, command
+        assert options <= set(known[command].split()), command
+    assert {command for command, _ in used} == known.keys()
 
 
 def test_the_first_document_is_a_catalog(tmp_path: Path) -> None:
