@@ -15,7 +15,8 @@ from tests.infra.deployment import Deployment, Refused, deploy
 from tests.infra.given import ALL, ELSEWHERE, OWN, app_settings
 
 MODES = ("create", "existing", "none")
-KNOWN = json.loads((Path(__file__).parent / "known_properties.json").read_text())["types"]
+MODELS = json.loads((Path(__file__).parent / "known_properties.json").read_text())
+KNOWN = MODELS["types"]
 
 
 @pytest.mark.parametrize(("safety", "openai", "insights"), list(itertools.product(MODES, MODES, MODES)))
@@ -71,6 +72,28 @@ def _unknown(kind: str, place: str, given: Any) -> Iterator[str]:
 def test_the_properties_exist(full: Deployment) -> None:
     """A misspelt property would be ignored by Azure, or refused."""
     assert [fault for each in full.resources for fault in _unknown(each.type, "", each.body)] == []
+
+
+def _values(given: Any, place: str) -> Iterator[Any]:
+    if isinstance(given, list):
+        for each in given:
+            yield from _values(each, place)
+    elif not place:
+        yield given
+    elif isinstance(given, dict):
+        name, _, rest = place.partition(".")
+        yield from _values(given.get(name), rest)
+
+
+def test_the_values_exist(full: Deployment) -> None:
+    """Where Azure has a list of values, the template's is one of them."""
+    seen = 0
+    for resource in full.resources:
+        for place, values in MODELS["values"].get(resource.type, {}).items():
+            for value in _values(resource.body, place):
+                seen += value is not None
+                assert value is None or value in values.split(), f"{resource.type}: {place}: {value}"
+    assert seen > 40
 
 
 def test_a_misspelt_property_is_noticed(plain: Deployment) -> None:
