@@ -163,7 +163,7 @@ def test_the_workbook_shows_what_was_asked_for() -> None:
         "tokens-by-model",
         "cost",
         "refusals",
-        "latency",
+        "latency-over-time",
         "cache",
         "safety-blocks",
     } <= shown
