@@ -35,7 +35,9 @@ def table(heading: str) -> list[list[str]]:
 def blocks() -> list[str]:
     """What is to be typed, one command each."""
     commands = []
-    for block in re.findall(r"^```\n(.*?)^```", DOCUMENT, flags=re.MULTILINE | re.DOTALL):
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", DOCUMENT, flags=re.MULTILINE | re.DOTALL):
+        if language:
+            continue
         joined = re.sub(r"<<EOF\n.*?^EOF\n", "", block, flags=re.MULTILINE | re.DOTALL).replace("\\\n", " ")
         commands += [line for line in joined.splitlines() if line]
     return commands
@@ -190,11 +192,12 @@ def test_commands_of_the_azure_cli_exist() -> None:
 
 
 def test_the_first_document_is_a_catalog(tmp_path: Path) -> None:
-    """`apply` of what stands between the EOFs."""
+    """`apply` of what stands between the EOFs, and of what the Api may say beside."""
     (yaml,) = re.findall(r"<<EOF\n(.*?)^EOF$", DOCUMENT, flags=re.MULTILINE | re.DOTALL)
     endpoint = deploy().outputs["openAIEndpoint"]
     assert endpoint.endswith("/")
-    (tmp_path / "first.yaml").write_text(yaml.replace("${OPENAI_ENDPOINT}", endpoint))
+    (cache,) = re.findall(r"^```yaml\n(.*?)^```", DOCUMENT, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "first.yaml").write_text(yaml.replace("${OPENAI_ENDPOINT}", endpoint) + cache)
     result = CliRunner().invoke(cli, ["check", "--offline", "-f", str(tmp_path)])
     assert result.exit_code == 0, result.output
 
