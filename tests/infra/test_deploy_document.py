@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,39 @@ def test_commands_of_the_azure_cli_exist() -> None:
         assert command in known, command
         assert options <= set(known[command].split()), command
     assert {command for command, _ in used} == known.keys()
+
+
+def shell_blocks() -> list[str]:
+    """The blocks as they are pasted."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", DOCUMENT, flags=re.MULTILINE | re.DOTALL)
+    return [block for language, block in found if not language]
+
+
+def test_every_block_can_be_pasted_into_a_shell() -> None:
+    """No quote or bracket is missing."""
+    for block in shell_blocks():
+        done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), block
+
+
+def test_the_variables_are_the_outputs(tmp_path: Path) -> None:
+    """The block that exports them, run with an `az` that knows the outputs of a deployment."""
+    outputs = deploy().outputs
+    answers = "".join(f'*"properties.outputs.{name}.value"*) echo "{value}" ;;\n' for name, value in outputs.items())
+    az = tmp_path / "az"
+    az.write_text(f'#!/bin/sh\ncase "$*" in\n{answers}*) exit 1 ;;\nesac\n')
+    az.chmod(0o700)
+    (block,) = [each for each in shell_blocks() if each.startswith("output() {")]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(
+        ["bash", "-c", f"set -e\n{block}\nenv"], env=environment, capture_output=True, text=True, check=True
+    )
+    variables = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert variables["GATEWAY_URL"] == outputs["gatewayUrl"]
+    assert variables["GATEWAY_TABLES"] == outputs["gatewayTables"]
+    assert variables["GATEWAY_APP"] == outputs["gatewayApp"]
+    assert variables["GATEWAY_VAULT"] == outputs["gatewayVault"]
+    assert variables["OPENAI_ENDPOINT"] == outputs["openAIEndpoint"]
 
 
 def test_the_first_document_is_a_catalog(tmp_path: Path) -> None:
