@@ -45,7 +45,7 @@ STRAY = [
 
 
 def test_the_package_has_the_app_and_nothing_else() -> None:
-    """Every file of the four, but what is written for people, and no other: no pattern hits a folder deep in the app."""
+    """Every file of the four, less what is written for people; no pattern hits a folder deep in the app."""
     wanted = {REPOSITORY / name for name in ("function_app.py", "host.json", "requirements.txt")}
     wanted |= {path for path in (REPOSITORY / "gateway").rglob("*") if path.is_file()}
     wanted = {path for path in wanted if path.suffix != ".md" and "__pycache__" not in path.parts}
