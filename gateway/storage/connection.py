@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
     from azure.data.tables.aio import TableServiceClient
-    from azure.identity.aio import ManagedIdentityCredential
 
 CONNECT_SECONDS = 2
 READ_SECONDS = 5
@@ -22,8 +22,10 @@ DEVELOPMENT_ACCOUNT = (
 )
 
 
-def connect(location: str, client_id: str | None) -> tuple[TableServiceClient, ManagedIdentityCredential | None]:
-    """The client, and the managed identity if it uses one; raise ValueError for a connection string that is none."""
+def connect(
+    location: str, client_id: str | None, *, signed_in: bool = False
+) -> tuple[TableServiceClient, AsyncTokenCredential | None]:
+    """The client, and the identity if it uses one; raise ValueError for a connection string that is none."""
     from azure.data.tables.aio import TableServiceClient
 
     options: dict[str, Any] = {
@@ -35,10 +37,22 @@ def connect(location: str, client_id: str | None) -> tuple[TableServiceClient, M
     }
     if not location.lower().startswith("https://"):
         return TableServiceClient.from_connection_string(_connection_string(location), **options), None
-    from azure.identity.aio import ManagedIdentityCredential
-
-    identity = ManagedIdentityCredential(client_id=client_id)
+    identity = _identity(client_id, signed_in)
     return TableServiceClient(location, credential=identity, **options), identity
+
+
+def _identity(client_id: str | None, signed_in: bool) -> AsyncTokenCredential:
+    """The managed identity; or, for people and pipelines, whoever is signed in with az or azd."""
+    from azure.identity.aio import (
+        AzureCliCredential,
+        AzureDeveloperCliCredential,
+        ChainedTokenCredential,
+        ManagedIdentityCredential,
+    )
+
+    if signed_in:
+        return ChainedTokenCredential(AzureCliCredential(), AzureDeveloperCliCredential())
+    return ManagedIdentityCredential(client_id=client_id)
 
 
 def _connection_string(location: str) -> str:

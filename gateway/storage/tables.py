@@ -18,9 +18,9 @@ from gateway.storage.connection import connect
 from gateway.storage.limits import LONGEST_KEY, EntityTooLarge, check_entity
 
 if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
     from azure.core.exceptions import AzureError, HttpResponseError
     from azure.data.tables.aio import TableClient, TableServiceClient
-    from azure.identity.aio import ManagedIdentityCredential
 
 # One call with all its retries.
 CALL_SECONDS = 8.0
@@ -74,15 +74,20 @@ Change = Put | Delete
 
 
 class Tables:
-    """All tables of one account. `operations` counts the calls sent, for tests to prove that there were none."""
+    """All tables of one account. `operations` counts the calls sent, for tests to prove that there were none.
 
-    def __init__(self, settings: Settings, call_seconds: float = CALL_SECONDS) -> None:
+    With the account's URL it is the managed identity that asks; `signed_in`: whoever is signed in with az or azd,
+    unless the settings name a managed identity.
+    """
+
+    def __init__(self, settings: Settings, call_seconds: float = CALL_SECONDS, *, signed_in: bool = False) -> None:
         self.operations = 0
         self._call_seconds = call_seconds
         self._location = settings.tables
         self._client_id = settings.azure_client_id
         self._service: TableServiceClient | None = None
-        self._identity: ManagedIdentityCredential | None = None
+        self._signed_in = signed_in and settings.azure_client_id is None
+        self._identity: AsyncTokenCredential | None = None
 
     def table(self, name: TableName) -> Table:
         """One table. It need not exist yet."""
@@ -92,7 +97,7 @@ class Tables:
         """azure-data-tables' own client of one table; raise StorageUnavailable if the setting makes no sense."""
         if self._service is None:
             try:
-                self._service, self._identity = connect(self._location, self._client_id)
+                self._service, self._identity = connect(self._location, self._client_id, signed_in=self._signed_in)
             except ValueError:
                 # Not chained: the text of that error may hold the connection string.
                 raise StorageUnavailable("GATEWAY_TABLES is a connection string that cannot be read") from None
@@ -112,7 +117,7 @@ class Tables:
             async with asyncio.timeout(self._call_seconds):
                 return await operation(client)
         except AzureError as error:
-            raise translate(error, self.host) from error
+            raise translate(error, self.host, signed_in=self._signed_in) from error
         except (OSError, TimeoutError) as error:
             raise StorageUnavailable(f"Table Storage at {self.host} did not answer in time") from error
 
@@ -249,12 +254,14 @@ def _operation(change: Change) -> tuple[Any, ...]:
     return ("update", entity, {"mode": UpdateMode.REPLACE, **conditions})
 
 
-def translate(error: AzureError, host: str) -> Exception:
+def translate(error: AzureError, host: str, *, signed_in: bool = False) -> Exception:
     """azure-core's exception as one of ours. Only status and code are kept: its text may hold addresses and keys."""
     from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
     if isinstance(error, HttpResponseError) and error.status_code is not None and _answered_by(error) in ("", host):
         return _refusal(error, error.status_code, host)
+    if isinstance(error, HttpResponseError | ClientAuthenticationError) and signed_in:
+        return StorageUnavailable("there is no token for Table Storage; sign in with `az login` or `azd auth login`")
     if isinstance(error, HttpResponseError | ClientAuthenticationError):
         return StorageUnavailable(
             "the managed identity gave no token for Table Storage; check that the app has one, and AZURE_CLIENT_ID"

@@ -24,8 +24,9 @@ WRONG_USE = 2
 NO_STORAGE = 3
 
 STORAGE_REMEDY = (
-    "Check GATEWAY_TABLES or --tables (outside Azure a connection string, for there is no managed identity) and the "
-    "network; the tables of `make run` are there while it runs."
+    "Check GATEWAY_TABLES or --tables and the network. With an account's URL, whoever is signed in with `az login` "
+    'or `azd auth login` needs the role "Storage Table Data Contributor". '
+    "The tables of `make run` are there while it runs."
 )
 TABLES_REMEDY = "Or give --tables, or run this in the folder of a local.settings.json."
 

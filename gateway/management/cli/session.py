@@ -60,7 +60,7 @@ def surroundings() -> Surroundings:
 
 
 async def _connected[Result](settings: Settings, work: Callable[[Tables], Awaitable[Result]]) -> Result:
-    tables = Tables(settings)
+    tables = Tables(settings, signed_in=True)
     try:
         return await work(tables)
     finally:
