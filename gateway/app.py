@@ -18,6 +18,8 @@ from starlette.responses import Response
 from gateway.backends.client import BackendClient
 from gateway.backends.credentials import ManagedIdentity
 from gateway.body import RequestBody
+from gateway.cache.in_redis import InRedis
+from gateway.cache.in_table import InTable
 from gateway.cache.service import AnswerCache
 from gateway.call import Call, EndCallback, Header, Reply, first_value
 from gateway.catalog.keys import holds_key
@@ -40,6 +42,7 @@ from gateway.settings import Settings
 from gateway.storage.cache import CacheStore
 from gateway.storage.catalog import CatalogStore
 from gateway.storage.ledger import LedgerStore
+from gateway.storage.redis_cache import RedisCacheStore
 from gateway.storage.subscriptions import SubscriptionRecord, SubscriptionStore
 from gateway.storage.tables import Tables
 from gateway.storage.usage import UsageStore
@@ -83,13 +86,7 @@ class Gateway:
                 LedgerStore(self.tables), on_cut_off=self._telemetry.ledger_unavailable if self._telemetry else None
             ),
             drains=Drains(),
-            cache=AnswerCache(
-                CacheStore(self.tables),
-                backend_client,
-                time.time,
-                settings.cache_memory_megabytes * MEGABYTE,
-                settings.cache_answers_megabytes * MEGABYTE,
-            ),
+            cache=AnswerCache(_entries(settings, self.tables), backend_client, time.time),
             recorders=self._recorders,
             clock=lambda: datetime.now(UTC),
             function_auth=self.function_auth,
@@ -274,6 +271,13 @@ def _request_id(headers: list[Header]) -> str:
         return text
     # It tells requests apart; nothing depends on its being hard to guess.
     return f"{random.getrandbits(128):032x}"
+
+
+def _entries(settings: Settings, tables: Tables) -> InTable | InRedis:
+    if settings.cache:
+        return InRedis(RedisCacheStore(settings.cache))
+    memory, answers = settings.cache_memory_megabytes, settings.cache_answers_megabytes
+    return InTable(CacheStore(tables), time.time, memory * MEGABYTE, answers * MEGABYTE)
 
 
 def _finder(subscriptions: SubscriptionStore) -> FindByDigest:

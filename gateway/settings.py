@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
+from urllib.parse import urlsplit
 
 from gateway.errors import ConfigurationError
 
@@ -77,6 +78,18 @@ def _http_url(text: str) -> str:
     return text
 
 
+def _redis_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        found = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        found = False
+    if not found:
+        # Not shown: there may be a password in it.
+        raise ValueError("must be a URL such as rediss://:PASSWORD@NAME.region.redis.azure.net:10000")
+    return text
+
+
 def _function_auth(text: str) -> str:
     if text not in ("anonymous", "function"):
         raise ValueError('must be "anonymous" or "function"')
@@ -138,6 +151,9 @@ class Settings:
     )
     max_backend_connections: int = _setting(
         "GATEWAY_MAX_BACKEND_CONNECTIONS", 1_000, _count, "open connections to one backend, an instance"
+    )
+    cache: str = _setting(
+        "GATEWAY_CACHE", "", _redis_url, "where the semantic cache is, in place of Table Storage: Redis", is_secret=True
     )
     cache_memory_megabytes: int = _setting(
         "GATEWAY_CACHE_MEMORY_MB", 256, _count, "what the cache's entries and vectors may take of an instance's memory"

@@ -11,6 +11,7 @@ import pytest
 from gateway.settings import Settings
 from gateway.storage.tables import NotFound, TableName, Tables
 from local.azurite import PROGRAM, Azurite
+from tests.redis_server import RedisServer, empty
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +41,20 @@ async def tables(azurite: str) -> AsyncIterator[Tables]:
             continue
     yield connected
     await connected.aclose()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis with the query engine that was started for these tests."""
+    server = RedisServer()
+    try:
+        yield server.start()
+    finally:
+        server.close()
+
+
+@pytest.fixture
+async def redis_url(redis_server: RedisServer) -> str:
+    """The same, with nothing in it."""
+    await empty(redis_server.url)
+    return redis_server.url

@@ -11,11 +11,9 @@ from gateway.cache.backend_transport import Sender
 from gateway.cache.embedder import Embedder
 from gateway.cache.entry import Entry
 from gateway.cache.flights import Flights
-from gateway.cache.scopes import Scopes
-from gateway.cache.sweeping import Sweeper
-from gateway.cache.writer import Writer
+from gateway.cache.in_redis import InRedis
+from gateway.cache.in_table import InTable
 from gateway.catalog.snapshot import ResolvedBackend
-from gateway.storage.cache import CacheStore
 
 # Answers ready to be given. What is beyond is unpacked again, which takes some 20 µs.
 MOST_READY = 1_000
@@ -24,16 +22,12 @@ MOST_EMBEDDERS = 100
 
 
 class AnswerCache:
-    """`now` is the time of day, in seconds since 1970."""
+    """`entries` are in Table Storage or in Redis. `now` is the time of day, in seconds since 1970."""
 
-    def __init__(
-        self, store: CacheStore, client: Sender, now: Callable[[], float], memory_bytes: int, answer_bytes: int
-    ) -> None:
+    def __init__(self, entries: InTable | InRedis, client: Sender, now: Callable[[], float]) -> None:
         self.now = now
         self.flights = Flights()
-        self.scopes = Scopes(store, now, memory_bytes=memory_bytes, answer_bytes=answer_bytes)
-        self.writer = Writer(store, self.scopes, now)
-        self.sweeper = Sweeper(store, now)
+        self.entries = entries
         self._client = client
         self._embedders: dict[tuple[str, str, int | None], tuple[ResolvedBackend, Embedder]] = {}
         self._replaced: set[asyncio.Task[None]] = set()
@@ -58,13 +52,13 @@ class AnswerCache:
         if answer is not None:
             self._ready.move_to_end(entry.id)
             return answer
-        content = await self.scopes.answer(entry)
+        content = await self.entries.answer(entry)
         if content is None:
             return None
         try:
             answer = StoredAnswer.from_bytes(content)
         except ValueError:
-            self.scopes.drop(entry)
+            self.entries.drop(entry)
             return None
         self._ready[entry.id] = answer
         if len(self._ready) > MOST_READY:
@@ -86,9 +80,7 @@ class AnswerCache:
         if late:
             await asyncio.wait(late)
         await asyncio.gather(*(embedder.aclose() for _, embedder in self._embedders.values()), *self._replaced)
-        await self.sweeper.aclose()
-        await self.writer.aclose()
-        await self.scopes.aclose()
+        await self.entries.aclose()
 
     def _close(self, embedder: Embedder) -> None:
         task = asyncio.get_running_loop().create_task(embedder.aclose())

@@ -17,7 +17,6 @@ from gateway.storage.limits import EntityTooLarge
 
 if TYPE_CHECKING:
     from gateway.cache.axes import Vector
-    from gateway.cache.scopes import Scopes
 
 log = logging.getLogger("gateway.cache")
 
@@ -36,6 +35,12 @@ class Store(Protocol):
     async def write(self, record: Record) -> None: ...
 
     async def delete(self, scope: str, ids: Sequence[str]) -> None: ...
+
+
+class Held(Protocol):
+    """What is in memory."""
+
+    def put(self, entry: Entry, vector: Vector | None, answer: bytes) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Writer:
     def __init__(
         self,
         store: Store,
-        scopes: Scopes,
+        scopes: Held,
         now: Callable[[], float],
         *,
         most_waiting: int = MOST_WAITING,

@@ -15,7 +15,7 @@ from gateway.cache.guard import disagreement, fingerprint
 from gateway.cache.guarding.fingerprint import Fingerprint
 from gateway.catalog.caches import ResolvedCache
 from gateway.errors import CatalogError, Fault
-from gateway.storage.cache import CacheStore
+from gateway.management.cached_answers import AnswersStore
 from gateway.storage.cache_rows import Kept
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Candidate:
 
 
 async def explain(
-    store: CacheStore, api: str, cache: ResolvedCache, prompt: str, limit: int, client_id: str | None
+    store: AnswersStore, api: str, cache: ResolvedCache, prompt: str, limit: int, client_id: str | None
 ) -> list[Candidate]:
     """The nearest entries, nearest first; raise CatalogError if the prompt cannot be embedded."""
     text = normalised(prompt)
@@ -75,7 +75,7 @@ async def _embedded(cache: ResolvedCache, text: str, client_id: str | None) -> V
 
 
 async def _candidates(
-    store: CacheStore, api: str, cache: ResolvedCache, text: str, vector: Vector
+    store: AnswersStore, api: str, cache: ResolvedCache, text: str, vector: Vector
 ) -> AsyncIterator[tuple[Candidate, str]]:
     seen: set[str] = set()
     async for page in store.scopes(api):
@@ -109,6 +109,6 @@ def _candidate(kept: Kept, cache: ResolvedCache, vector: Vector, asked: Fingerpr
     return Candidate(entry.id, entry.subscription, distance, is_near, objection, "")
 
 
-async def _with_prompt(store: CacheStore, candidate: Candidate, scope: str) -> Candidate:
+async def _with_prompt(store: AnswersStore, candidate: Candidate, scope: str) -> Candidate:
     kept = await store.entry(scope, candidate.id)
     return candidate if kept is None else replace(candidate, prompt=kept.entry.prompt)

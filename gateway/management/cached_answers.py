@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.cache.entry import Entry
-from gateway.storage.cache import CacheStore
-from gateway.storage.cache_rows import ScopeRecord
+from gateway.storage.cache_rows import Kept, Page, ScopeRecord
+
+
+class AnswersStore(Protocol):
+    """Where answers are kept, as far as operators need it. Everything raises StorageUnavailable."""
+
+    def scopes(self, api: str | None = None, subscription: str | None = None) -> AsyncIterator[list[ScopeRecord]]: ...
+
+    def load(self, scope: str) -> AsyncIterator[Page]: ...
+
+    async def entry(self, scope: str, id: str) -> Kept | None: ...
+
+    async def remove(
+        self, scope: str, *, before: float | None = None, subscription: str | None = None, id: str = ""
+    ) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +37,7 @@ class ScopeState:
 class CachedAnswers:
     """Reads and removes."""
 
-    def __init__(self, store: CacheStore) -> None:
+    def __init__(self, store: AnswersStore) -> None:
         self._store = store
 
     async def scopes(self, api: str | None, subscription: str | None) -> AsyncIterator[ScopeState]:

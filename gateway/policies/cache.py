@@ -63,7 +63,6 @@ class Cache:
         return self._compiled[name]
 
     async def _answer(self, call: Call, lookup: Lookup, next: Next) -> Reply:
-        self._cache.sweeper.look()
         reply = await _looked_up(lookup, lookup.exact)
         if reply is not None:
             return reply

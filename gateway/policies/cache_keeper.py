@@ -93,7 +93,7 @@ class Keeper:
 
     def _keep(self, answer: bytes) -> None:
         try:
-            self._cache.writer.keep(self._entry(), self.vector, self._rules.space, answer, self._model)
+            self._cache.entries.keep(self._entry(), self.vector, self._rules.kind, answer, self._model)
         except EntityTooLarge:
             log.debug("an answer is not kept: it is larger than a row of the table")
 

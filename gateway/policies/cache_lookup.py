@@ -58,8 +58,8 @@ class Lookup:
         rules, question = self._rules, self._question
         if not self._wish.looks_up:
             return None
-        state = await self._cache.scopes.open(question.scope, rules.kind)
-        entry = self._cache.scopes.exact(question.scope, question.exact, self._cache.now())
+        state = await self._cache.entries.open(question.scope, rules.kind)
+        entry = await self._cache.entries.same(question.scope, question.exact)
         if entry is None:
             self._miss_for(state)
             return None
@@ -91,13 +91,11 @@ class Lookup:
             return None
 
     async def _nearest(self, vector: Vector) -> Match | None:
-        question, rules, scopes = self._question, self._rules, self._cache.scopes
+        question, rules, entries = self._question, self._rules, self._cache.entries
         # Again, for the number of dimensions may be known only now.
-        await scopes.open(question.scope, rules.kind)
+        await entries.open(question.scope, rules.kind)
         threshold = self._wish.threshold(rules.settings.score_threshold)
-        matches = await scopes.search(
-            question.scope, vector, question.context, threshold, self._cache.now(), MOST_COMPARED
-        )
+        matches = await entries.nearest(question.scope, vector, question.context, threshold, MOST_COMPARED)
         return next((match for match in matches if self._agrees(match.entry)), None)
 
     def _agrees(self, entry: Entry) -> bool:

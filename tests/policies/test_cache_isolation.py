@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,8 @@ from hypothesis import strategies as st
 
 from gateway.body import RequestBody
 from gateway.cache.embedder import Embedding
+from gateway.cache.in_redis import InRedis
+from gateway.cache.in_table import InTable
 from gateway.cache.service import AnswerCache
 from gateway.call import Call, Caller, Reply
 from gateway.catalog.loading import parse_documents
@@ -25,8 +28,10 @@ from gateway.catalog.snapshot import Snapshot
 from gateway.llm.operations import openai_operation
 from gateway.llm.tokens import Protocol
 from gateway.policies.cache import Cache
+from gateway.storage.redis_cache import RedisCacheStore
 from tests.cache.entries import Day, MemoryStore
 from tests.policies.test_admit import never_received
+from tests.redis_server import RedisServer, empty
 
 MEGABYTE = 1 << 20
 CATALOG = """
@@ -119,13 +124,15 @@ class AllTheSame:
 class World:
     """Two APIs with the same policy, one cache, and a backend that answers with the number of the request."""
 
-    def __init__(self, policy: dict[str, Any]) -> None:
+    def __init__(self, policy: dict[str, Any], entries: InTable | InRedis | None = None) -> None:
         documents = parse_documents(CATALOG.format(cache=json.dumps(policy)), "test")
         self.snapshot, faults = Snapshot.build(1, list(documents), SecretBox(()), {}, None)
         assert faults == []
         never: Any = None
-        self.day = Day()
-        self.cache = AnswerCache(MemoryStore(), never, self.day, MEGABYTE, MEGABYTE)  # type: ignore[arg-type]
+        # Redis has its own clock.
+        self.day = Day(time.time())
+        in_memory = InTable(MemoryStore(), self.day, MEGABYTE, MEGABYTE)  # type: ignore[arg-type]
+        self.cache = AnswerCache(entries or in_memory, never, self.day)
         self.cache.embedder = lambda *_: AllTheSame()  # type: ignore[method-assign,assignment,return-value]
         self._chains = {name: Cache(entry, self.cache) for name, entry in self.snapshot.apis.items()}
         self.asked: list[Asking] = []
@@ -233,19 +240,34 @@ def _sets_apart(policy: dict[str, Any], asking: Asking) -> tuple[object, ...]:
 def test_no_answer_crosses(policy: dict[str, Any], sequence: list[Asking], together: bool) -> None:
     """One after the other, and at once: nothing sets who asked apart from whose answer it is."""
 
+    asyncio.run(_check(World(policy), policy, sequence, together))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(policy=POLICIES, sequence=sequences(), together=st.booleans())
+def test_no_answer_crosses_in_redis(
+    redis_server: RedisServer, policy: dict[str, Any], sequence: list[Asking], together: bool
+) -> None:
+    """There a scope is a tag in an index that is everybody's."""
+
     async def scenario() -> None:
-        world = World(policy)
-        if together:
-            answers = await asyncio.gather(*(world.ask(asking) for asking in sequence))
-        else:
-            answers = [await world.ask(asking) for asking in sequence]
-        for asking, (said, answered) in zip(sequence, answers, strict=True):
-            assert _sets_apart(policy, asking) == _sets_apart(policy, answered), said
-            if not said.startswith("HIT"):
-                assert asking == answered
-        await world.cache.aclose()
+        await empty(redis_server.url)
+        world = World(policy, InRedis(RedisCacheStore(redis_server.url)))
+        await _check(world, policy, sequence, together)
 
     asyncio.run(scenario())
+
+
+async def _check(world: World, policy: dict[str, Any], sequence: list[Asking], together: bool) -> None:
+    if together:
+        answers = await asyncio.gather(*(world.ask(asking) for asking in sequence))
+    else:
+        answers = [await world.ask(asking) for asking in sequence]
+    for asking, (said, answered) in zip(sequence, answers, strict=True):
+        assert _sets_apart(policy, asking) == _sets_apart(policy, answered), said
+        if not said.startswith("HIT"):
+            assert asking == answered
+    await world.cache.aclose()
 
 
 @settings(max_examples=60, deadline=None)

@@ -18,8 +18,7 @@ from gateway.management.cached_answers import CachedAnswers, ScopeState
 from gateway.management.cli.failures import Refused
 from gateway.management.cli.options import JSON, Command, epilog
 from gateway.management.cli.output import Table, print_json, print_table
-from gateway.management.cli.session import current_settings, run_on_tables, service_on
-from gateway.storage.cache import CacheStore
+from gateway.management.cli.session import answers_store, current_settings, run_on_tables, service_on
 from gateway.storage.tables import Tables
 
 TITLES = ("API", "SUBSCRIPTION", "MODEL", "ENTRIES", "OLDEST (UTC)", "NEWEST (UTC)", "SCOPE")
@@ -44,7 +43,7 @@ def stats(api: str | None, subscription: str | None, as_json: bool) -> None:
     """Show how many answers are kept, by scope: what shares its answers."""
 
     async def read(tables: Tables) -> list[ScopeState]:
-        return [state async for state in CachedAnswers(CacheStore(tables)).scopes(api, subscription)]
+        return [state async for state in CachedAnswers(answers_store(tables)).scopes(api, subscription)]
 
     found = run_on_tables(read)
     if as_json:
@@ -98,7 +97,7 @@ def purge(
         click.confirm("Remove these answers from the cache?", abort=True, err=True)
 
     async def remove(tables: Tables) -> int:
-        answers = CachedAnswers(CacheStore(tables))
+        answers = CachedAnswers(answers_store(tables))
         if id is None:
             return await answers.purge(api, subscription, before)
         await answers.remove(await _entry(tables, id))
@@ -150,7 +149,7 @@ async def _explained(tables: Tables, api: str, prompt: str, limit: int) -> Seque
     caches = entry.caches.all()
     if not caches:
         raise Refused(f"Api {api} has no semanticCache.")
-    return await explained(CacheStore(tables), api, caches[0], prompt, limit, settings.azure_client_id)
+    return await explained(answers_store(tables), api, caches[0], prompt, limit, settings.azure_client_id)
 
 
 def _candidate_fields(candidate: Candidate) -> dict[str, Any]:
@@ -165,7 +164,7 @@ def _candidate_fields(candidate: Candidate) -> dict[str, Any]:
 
 
 async def _entry(tables: Tables, id: str) -> Entry:
-    entry = await CachedAnswers(CacheStore(tables)).entry(id) if ID.fullmatch(id) else None
+    entry = await CachedAnswers(answers_store(tables)).entry(id) if ID.fullmatch(id) else None
     if entry is None:
         raise Refused(f"Entry {id} is not in the cache; the header x-cache-id of an answer says its id.")
     return entry

@@ -8,15 +8,19 @@ from collections.abc import Awaitable, Callable, Mapping
 import click
 
 from gateway.catalog.secrets import SecretBox
-from gateway.management.cached_answers import CachedAnswers
+from gateway.management.cached_answers import AnswersStore, CachedAnswers
 from gateway.management.cli.options import SETTINGS, TABLES
 from gateway.management.cli.surroundings import Surroundings
 from gateway.management.service import CatalogService
 from gateway.settings import Settings
 from gateway.storage.cache import CacheStore
 from gateway.storage.catalog import CatalogStore
+from gateway.storage.redis_cache import RedisCacheStore
 from gateway.storage.subscriptions import SubscriptionStore
 from gateway.storage.tables import Tables
+
+# Where the connection to it is kept while a command is at work.
+REDIS = "gateway.redis"
 
 
 def run[Result](work: Callable[[CatalogService], Awaitable[Result]]) -> Result:
@@ -32,8 +36,20 @@ def service_on(tables: Tables) -> CatalogService:
         SubscriptionStore(tables),
         SecretBox(settings.secret_keys),
         environment,
-        CachedAnswers(CacheStore(tables)),
+        CachedAnswers(answers_store(tables)),
     )
+
+
+def answers_store(tables: Tables) -> AnswersStore:
+    """Where the settings say that the cache's answers are."""
+    settings, _ = current_settings()
+    if not settings.cache:
+        return CacheStore(tables)
+    meta = click.get_current_context().meta
+    if REDIS not in meta:
+        meta[REDIS] = RedisCacheStore(settings.cache)
+    made: RedisCacheStore = meta[REDIS]
+    return made
 
 
 def run_on_tables[Result](work: Callable[[Tables], Awaitable[Result]]) -> Result:
@@ -65,3 +81,6 @@ async def _connected[Result](settings: Settings, work: Callable[[Tables], Awaita
         return await work(tables)
     finally:
         await tables.aclose()
+        redis: RedisCacheStore | None = click.get_current_context().meta.pop(REDIS, None)
+        if redis is not None:
+            await redis.aclose()

@@ -1,0 +1,102 @@
+"""What an instance makes of Redis: nothing is waited for twice, and nothing fails for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+import pytest
+
+from gateway.cache.in_redis import LOOK_AGAIN_SECONDS, InRedis
+from gateway.cache.scope import Kind
+from gateway.storage.redis_cache import RedisCacheStore
+from tests.cache.entries import CONTEXT, SCOPE, entry, exact
+from tests.redis_server import PASSWORD, RedisServer
+
+KIND = Kind("small/2", 2, 100)
+EAST = np.array([1, 0], np.float32)
+
+
+@asynccontextmanager
+async def instance(url: str) -> AsyncIterator[InRedis]:
+    """One, closed in the end."""
+    made = InRedis(RedisCacheStore(url))
+    try:
+        yield made
+    finally:
+        await made.aclose()
+
+
+async def found(held: InRedis, text: str) -> bytes | None:
+    """The answer to the same text."""
+    await held.open(SCOPE, KIND)
+    match = await held.same(SCOPE, exact(text))
+    return None if match is None else await held.answer(match)
+
+
+async def by_meaning(held: InRedis) -> list[str]:
+    """The texts of what is near."""
+    return [match.entry.fingerprint.decode() for match in await held.nearest(SCOPE, EAST, CONTEXT, 0.5, 8)]
+
+
+async def test_what_one_keeps_all_find(redis_url: str) -> None:
+    """The one that keeps it at once, the others when it is written."""
+    async with instance(redis_url) as one, instance(redis_url) as other:
+        one.keep(entry("egg", time.time()), EAST, KIND, b"boil it", "gpt-4o")
+        assert await found(one, "egg") == b"boil it"
+        async with asyncio.timeout(10):
+            while await found(other, "egg") != b"boil it":  # noqa: ASYNC110 - the other instance cannot tell
+                await asyncio.sleep(0.01)
+        assert await by_meaning(other) == ["egg"]
+        (match,) = await other.nearest(SCOPE, EAST, CONTEXT, 0.5, 8)
+        other.drop(match.entry)
+        async with asyncio.timeout(10):
+            while await found(one, "egg") is not None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
+async def test_what_waits_is_written_at_the_end(redis_url: str) -> None:
+    """As with the table."""
+    async with instance(redis_url) as one:
+        for number in range(50):
+            one.keep(entry(str(number), time.time()), EAST, KIND, b"answer", "")
+    async with instance(redis_url) as other:
+        assert [await found(other, str(number)) for number in range(50)] == [b"answer"] * 50
+
+
+async def test_redis_goes_away_and_comes_back(caplog: pytest.LogCaptureFixture) -> None:
+    """All is a miss meanwhile, for which next to nobody waits; what was to be kept meanwhile is kept later."""
+    server = RedisServer().start()
+    async with instance(server.url) as held:
+        held.keep(entry("before", time.time()), EAST, KIND, b"answer", "")
+        await asyncio.sleep(0.1)
+        assert await by_meaning(held) == ["before"]
+        server.stop()
+        assert await by_meaning(held) == []
+        assert await held.open(SCOPE, KIND) == "unavailable"
+        began = time.monotonic()
+        assert [await found(held, "before") for _ in range(100)] == [None] * 100
+        assert time.monotonic() - began < LOOK_AGAIN_SECONDS
+        held.keep(entry("meanwhile", time.time()), EAST, KIND, b"answer", "")
+        assert await found(held, "meanwhile") == b"answer"
+        server.start()
+        async with asyncio.timeout(30):
+            while await by_meaning(held) != ["meanwhile"]:  # noqa: ASYNC110 - it is written in the background
+                await asyncio.sleep(0.05)
+    assert "the cache in Redis is not asked for a moment" in caplog.text
+    assert PASSWORD not in caplog.text
+    server.close()
+
+
+async def test_without_the_engine(caplog: pytest.LogCaptureFixture) -> None:
+    """The same text is answered; once a minute the log says what is missing."""
+    server = RedisServer(engine=False).start()
+    async with instance(server.url) as held:
+        held.keep(entry("egg", time.time()), EAST, KIND, b"boil it", "")
+        assert await by_meaning(held) == await by_meaning(held) == []
+        assert await found(held, "egg") == b"boil it"
+    assert caplog.text.count("has no query engine") == 1
+    server.close()
