@@ -65,6 +65,8 @@ CODES = _codes(
         "policy",
         "Say how many tokens may be generated (max_tokens, or what this operation calls it): they are reserved.",
     ),
+    Code("content_filter", 403, "policy", "Request failed content safety check."),
+    Code("content_safety_unavailable", 503, "gateway", "Content safety cannot be checked at the moment."),
     Code("ledger_unavailable", 503, "gateway", "The limits cannot be checked at the moment."),
     Code("OperationNotFound", 404, "caller", "Unable to match incoming request to an operation."),
     Code("MethodNotAllowed", 405, "caller", "This operation does not take this method."),
@@ -107,12 +109,15 @@ class GatewayError(Exception):
         message: str | None = None,
         *,
         headers: Mapping[str, str] = MappingProxyType({}),
+        inner: Mapping[str, object] | None = None,
     ) -> None:
         entry = CODES[code]
         self.code = entry.name
         self.status = entry.status
         self.message = message or entry.message
         self.headers = headers
+        # What Azure OpenAI adds to some errors as `innererror`.
+        self.inner = inner
         super().__init__(self.message)
 
     def body(self) -> bytes:
@@ -138,19 +143,26 @@ class UnavailableError(GatewayError):
 
 def error_document(error: GatewayError) -> dict[str, object]:
     """`{"error": {message, type, param, code}, "statusCode", "message"}` (API Management's body plus OpenAI's)."""
+    said: dict[str, object] = {
+        "message": error.message,
+        "type": _openai_type(error),
+        "param": None,
+        "code": error.code,
+    }
+    if error.inner is not None:
+        said["innererror"] = error.inner
     return {
-        "error": {
-            "message": error.message,
-            "type": _openai_type(error.status),
-            "param": None,
-            "code": error.code,
-        },
+        "error": said,
         "statusCode": error.status,
         "message": error.message,
     }
 
 
-def _openai_type(status: int) -> str:
+def _openai_type(error: GatewayError) -> str:
+    if error.code == "content_filter":
+        # As Azure OpenAI has it, whatever the status.
+        return "invalid_request_error"
+    status = error.status
     names = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
     return names.get(status, "invalid_request_error" if status < 500 else "server_error")
 
