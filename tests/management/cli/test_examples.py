@@ -48,6 +48,8 @@ kind: Backend
 name: safety
 url: {url}
 credentials: {{header: Ocp-Apim-Subscription-Key, value: "{{{{safety-key}}}}"}}
+---
+{api}contentSafety: {{backend: safety, categories: {{Hate: 4}}}}
 """
 ENTRY = "1763884800000-0123456789ab"
 COUNTERS = ("subscription:team-a", "subscription:team-a+model:gpt-4o")
@@ -132,7 +134,7 @@ def test_an_example_does_what_it_says(
         asyncio.run(keep(gateway.environment["GATEWAY_TABLES"]))
     if example.startswith("safety"):
         safety.blocklists.put("brand-names", "Contoso")
-        assert gateway("apply", "-f", "-", stdin=SAFETY.format(url=safety.url)).exit_code == 0
+        assert gateway("apply", "-f", "-", stdin=SAFETY.format(url=safety.url, api=API)).exit_code == 0
     if example.startswith("limits"):
         asyncio.run(count(gateway.environment["GATEWAY_TABLES"]))
     for beginning, command in BEFORE.items():

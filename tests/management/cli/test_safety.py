@@ -16,6 +16,25 @@ kind: Backend
 name: safety
 url: {url}
 credentials: {{header: Ocp-Apim-Subscription-Key, value: "{{{{safety-key}}}}"}}
+---
+kind: Product
+name: starter
+state: published
+---
+kind: Api
+name: openai
+path: openai
+type: openai
+products: [starter]
+backend: {{url: "http://model.example"}}
+contentSafety: {{backend: safety, shieldPrompt: true, categories: {{Hate: 4, Violence: 4}}, blocklists: [brands]}}
+---
+kind: Api
+name: free
+path: free
+type: openai
+products: [starter]
+backend: {{url: "http://model.example"}}
 """
 
 
@@ -30,7 +49,7 @@ def connected(gateway: CommandLine, safety: SafetyServer) -> CommandLine:
 def test_blocklists_from_creation_to_deletion(connected: CommandLine) -> None:
     """Each command once, as JSON."""
     lists = ("safety", "blocklists")
-    on = ("--backend", "safety")
+    on = ("--api", "openai")
     connected.json(*lists, "create", "names", *on, "--description", "Of others")
     assert [one["text"] for one in connected.json(*lists, "add", "names", "Fabrikam", "Tailspin", *on)] == [
         "Fabrikam",
@@ -55,24 +74,41 @@ def test_blocklists_for_people(connected: CommandLine) -> None:
     result = connected("safety", "blocklists", "delete", "brands", "--backend", "safety", stdin="n\n")
     assert result.exit_code == 1
     connected("safety", "blocklists", "delete", "brands", "--backend", "safety", stdin="y\n")
-    result = connected("safety", "blocklists", "list", "--backend", "safety")
+    result = connected("safety", "blocklists", "list", "--api", "openai")
     assert (result.exit_code, result.stderr.strip()) == (0, "There are no blocklists.")
 
 
-def test_a_backend_that_does_not_exist(connected: CommandLine) -> None:
+NO_SERVICE = {
+    "no backend of that name": (["--backend", "none"], "backend none: does not exist here"),
+    "no API of that name": (["--api", "none"], "Api none: does not exist"),
+    "no contentSafety": (["--api", "free"], "Api free: has no contentSafety"),
+    "another backend": (["--api", "openai", "--backend", "none"], "backend none: does not exist here"),
+}
+
+
+@pytest.mark.parametrize("case", NO_SERVICE)
+def test_where_there_is_no_service(connected: CommandLine, case: str) -> None:
     """Said in words, with exit code 1."""
-    result = connected("safety", "blocklists", "list", "--backend", "none")
-    assert (result.exit_code, result.stderr.strip()) == (1, "Backend none does not exist, or cannot be used.")
+    options, told = NO_SERVICE[case]
+    result = connected("safety", "blocklists", "list", *options)
+    assert result.exit_code == 1
+    assert told in result.stderr
+
+
+def test_a_service_must_be_named(connected: CommandLine) -> None:
+    """By an API or by its Backend; anything else is wrong usage."""
+    assert connected("safety", "blocklists", "list").exit_code == 2
+    assert connected.json("safety", "blocklists", "list", "--backend", "safety")[0]["name"] == "brands"
 
 
 def test_a_service_that_refuses(connected: CommandLine, safety: SafetyServer) -> None:
     """In its words, with exit code 1, and without the key."""
-    result = connected("safety", "blocklists", "add", "none", "Contoso", "--backend", "safety")
+    result = connected("safety", "blocklists", "add", "none", "Contoso", "--api", "openai")
     assert (result.exit_code, result.stderr.strip()) == (
         1,
         "backend safety: answers 404: The blocklist none does not exist.",
     )
     safety.fail(status=401)
-    result = connected("safety", "blocklists", "list", "--backend", "safety")
+    result = connected("safety", "blocklists", "list", "--api", "openai")
     assert "refuses the credential" in result.stderr
     assert "safety-key" not in result.stderr
