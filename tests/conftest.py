@@ -11,6 +11,7 @@ import pytest
 from gateway.settings import Settings
 from gateway.storage.tables import NotFound, TableName, Tables
 from local.azurite import PROGRAM, Azurite
+from local.content_safety import SafetyServer
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +41,19 @@ async def tables(azurite: str) -> AsyncIterator[Tables]:
             continue
     yield connected
     await connected.aclose()
+
+
+@pytest.fixture(scope="session")
+def safety_server() -> Iterator[SafetyServer]:
+    """One stand-in for Azure AI Content Safety, with the key `safety-key`."""
+    with SafetyServer(key="safety-key") as running:
+        yield running
+
+
+@pytest.fixture
+def safety(safety_server: SafetyServer) -> SafetyServer:
+    """The stand-in with nothing planned, no blocklists and its counters at zero."""
+    safety_server.reset()
+    safety_server.wait_for(lambda stats: stats["inFlight"] == 0)
+    safety_server.reset()
+    return safety_server

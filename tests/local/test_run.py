@@ -51,9 +51,9 @@ def running(first_run: MakeRun) -> Iterator[MakeRun]:
 
 def test_ctrl_c_stops_every_process(first_run: MakeRun) -> None:
     """Host, worker, Azurite and the stand-in model are gone, and it says so."""
-    assert set(first_run.processes) == {"run", "host", "worker", "azurite", "model"}
+    assert set(first_run.processes) == {"run", "host", "worker", "azurite", "model", "content safety"}
     assert still_alive(first_run) == []
-    assert "Stopping host, model, azurite ..." in first_run.lines
+    assert "Stopping host, content safety, model, azurite ..." in first_run.lines
     assert "Stopped." in first_run.lines
 
 
