@@ -37,6 +37,7 @@ from gateway.request_log import log_request
 from gateway.response import STOPPING, GatewayResponse, reply_of
 from gateway.services import Services
 from gateway.settings import Settings
+from gateway.safety.screeners import Screeners
 from gateway.storage.cache import CacheStore
 from gateway.storage.catalog import CatalogStore
 from gateway.storage.ledger import LedgerStore
@@ -90,6 +91,7 @@ class Gateway:
                 settings.cache_memory_megabytes * MEGABYTE,
                 settings.cache_answers_megabytes * MEGABYTE,
             ),
+            screeners=Screeners(backend_client),
             recorders=self._recorders,
             clock=lambda: datetime.now(UTC),
             function_auth=self.function_auth,
@@ -117,6 +119,7 @@ class Gateway:
             # In this order: what a drain has read is charged, what has been charged is pushed.
             await self._services.drains.aclose()
             await self._services.cache.aclose()
+            await self._services.screeners.aclose()
             await self._services.ledger.aclose()
             await self._usage.aclose()
             if self._telemetry is not None:

@@ -12,7 +12,7 @@ OVERLAP = 200
 LOOK_BACK = 2_000
 MOST_DOCUMENTS = 5
 
-SENTENCE_END = re.compile(r"[.!?。！？…]+[\"'”’)\]]*\s|\n+")
+SENTENCE_END = re.compile("[.!?\u3002\uff01\uff1f\u2026]+[\"'\u201d\u2019)\\]]*\\s|[\u3002\uff01\uff1f]|\\n+")
 
 
 def cut(text: str) -> Sequence[str]:

@@ -17,9 +17,30 @@ from gateway.safety.asked import Asked
 
 # Settings of a request, of which the model reads nothing.
 SETTINGS = frozenset(
-    "model stream stream_options user metadata store service_tier safety_identifier prompt_cache_key "
-    "previous_response_id conversation include truncation encoding_format modalities audio reasoning_effort "
-    "tool_choice toolConfigMode size quality background output_format response_id".split()
+    (
+        "model",
+        "stream",
+        "stream_options",
+        "user",
+        "metadata",
+        "store",
+        "service_tier",
+        "safety_identifier",
+        "prompt_cache_key",
+        "previous_response_id",
+        "conversation",
+        "include",
+        "truncation",
+        "encoding_format",
+        "modalities",
+        "audio",
+        "reasoning_effort",
+        "tool_choice",
+        "size",
+        "quality",
+        "background",
+        "output_format",
+    )
 )
 # Of the bodies of unknown protocols only these are looked at, and what `textPointers` names.
 TEXT_FIELDS = (
@@ -46,15 +67,45 @@ MESSAGE_LISTS = ("messages", "contents", "input")
 CONTENTS = ("content", "parts")
 # Names of things and of kinds of things. A long one is none.
 LABELS = frozenset(
-    "type role id tool_call_id call_id tool_use_id toolUseId model detail format mimeType mime_type media_type "
-    "status file_id".split()
+    (
+        "type",
+        "role",
+        "id",
+        "tool_call_id",
+        "call_id",
+        "tool_use_id",
+        "toolUseId",
+        "model",
+        "detail",
+        "format",
+        "mimeType",
+        "mime_type",
+        "media_type",
+        "status",
+        "file_id",
+    )
 )
 LONGEST_LABEL = 100
 BINARY = frozenset({"file_data", "b64_json", "signature", "encrypted_content", "thoughtSignature"})
 # Below these stands whatever a tool takes or gives: keys are words of it too.
 FREE = frozenset(
-    "arguments input args response json parameters input_schema inputSchema schema output toolUse "
-    "functionCall function_call functionResponse function_response".split()
+    (
+        "arguments",
+        "input",
+        "args",
+        "response",
+        "json",
+        "parameters",
+        "input_schema",
+        "inputSchema",
+        "schema",
+        "output",
+        "toolUse",
+        "functionCall",
+        "function_call",
+        "functionResponse",
+        "function_response",
+    )
 )
 # What a model is given to read by others than the user.
 FOUND_TYPES = frozenset({"tool_result", "function_call_output", "custom_tool_call_output", "document"})
@@ -156,9 +207,7 @@ def _strings(found: _Found, value: Any, free: bool, depth: int) -> Iterator[str]
 
 
 def _string(found: _Found, value: str, free: bool, depth: int) -> Iterator[str]:
-    if value.startswith("data:") and ";base64," in value[:200]:
-        _picture(found, value[5:200], value.partition(",")[2])
-    elif free and value[:1] in "{[" and (document := json_in(value.encode(errors="replace"))) is not None:
+    if free and value[:1] in "{[" and (document := json_in(value.encode(errors="replace"))) is not None:
         # Escapes in it would hide words.
         yield from _strings(found, document, True, depth + 1)
     else:
@@ -166,6 +215,10 @@ def _string(found: _Found, value: str, free: bool, depth: int) -> Iterator[str]:
 
 
 def _is_no_text(found: _Found, holder: Mapping[str, Any], name: str, item: Any) -> bool:
+    if name == "image" and isinstance(item, dict):
+        # Bedrock's: what is around it says that it is a picture.
+        _picture(found, "image/", text_of(mapping(item.get("source")).get("bytes")))
+        return True
     if not isinstance(item, str):
         return False
     if name in LABELS:
@@ -173,17 +226,17 @@ def _is_no_text(found: _Found, holder: Mapping[str, Any], name: str, item: Any) 
     if name in ("data", "bytes"):
         if holder.get("type") == "text":
             return False
-        kind = text_of(holder.get("media_type") or holder.get("mimeType") or holder.get("mime_type"))
-        # Bedrock says only around it that it is a picture, and documents go the same way.
-        _picture(found, kind or "image/", item)
+        _picture(found, text_of(holder.get("media_type") or holder.get("mimeType") or holder.get("mime_type")), item)
         return True
     if name in ("url", "image_url", "fileUri", "file_uri"):
-        return item.startswith(("http://", "https://", "gs://"))
+        if item.startswith("data:"):
+            _picture(found, item[5:200], item.partition(",")[2])
+        return item.startswith(("http://", "https://", "gs://", "data:"))
     return name in BINARY
 
 
 def _picture(found: _Found, kind: str, data: str) -> None:
-    if not kind.startswith("image/"):
+    if not (data and kind.startswith("image/")):
         return
     try:
         found.images.append(base64.b64decode(data))
