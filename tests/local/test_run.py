@@ -75,6 +75,15 @@ def test_the_printed_curl_works_as_printed(running: MakeRun) -> None:
     assert answer["choices"][0]["message"]["content"]
 
 
+def test_the_printed_harmful_curl_is_refused(running: MakeRun) -> None:
+    """With 403 and the reason, as the text above it says."""
+    command = running.printed("Content safety refuses this one with 403:")
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, env=environment())
+    answer = json.loads(done.stdout)
+    assert (answer["statusCode"], answer["error"]["code"]) == (403, "content_filter")
+    assert answer["error"]["innererror"]["content_filter_result"]["violence"]["filtered"] is True
+
+
 def test_the_printed_python_works_as_printed(running: MakeRun) -> None:
     """Given to the interpreter it names, it prints the model's words, through the official client."""
     done = subprocess.run(
