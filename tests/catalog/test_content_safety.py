@@ -6,8 +6,11 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.catalog.content_safety import ContentSafety
+from gateway.catalog.loading import parse_documents
 from gateway.catalog.screenings import ResolvedScreening, Screenings
-from gateway.catalog.snapshot import ResolvedBackend
+from gateway.catalog.secrets import SecretBox
+from gateway.catalog.snapshot import ResolvedBackend, Snapshot
+from gateway.errors import Fault
 
 SERVICE = {"url": "https://name.cognitiveservices.azure.com"}
 
@@ -68,3 +71,25 @@ def test_different_services_screen_separately() -> None:
     here, there = resolved(), resolved("https://other.cognitiveservices.azure.com")
     assert Screenings(of_api=here, of_gateway=there).holding(None) == (here, there)
     assert Screenings(of_api=here, of_gateway=unresolved).holding(None) == (here, unresolved)
+
+
+def build(api: str, previous: Snapshot | None = None) -> tuple[Snapshot, list[Fault]]:
+    """A catalog of one API with this content safety."""
+    text = f"kind: Api\nname: a\npath: a\ntype: openai\nbackend: {{url: https://m.test}}\ncontentSafety: {api}\n"
+    return Snapshot.build(1, parse_documents(text, "a.yaml"), SecretBox(()), {"KEY": "k"}, previous)
+
+
+def test_a_backend_that_cannot_be_resolved_is_an_outage_and_a_fault() -> None:
+    """Never no screening; what was there before stays in use."""
+    good, faults = build("{backend: {url: https://s.test}, shieldPrompt: true}")
+    assert faults == []
+    broken, faults = build("{backend: missing, shieldPrompt: true}")
+    assert [str(fault) for fault in faults] == [
+        "Api a: contentSafety.backend: Backend missing is missing or cannot be used"
+    ]
+    (screening,) = broken.apis["a"].screenings.holding(None)
+    assert screening.backend is None
+    kept, _ = build("{backend: missing, shieldPrompt: true}", good)
+    (screening,) = kept.apis["a"].screenings.holding(None)
+    assert screening.backend is not None
+    assert screening.backend.settings.url == "https://s.test"
