@@ -35,9 +35,9 @@ from gateway.policies.key_cache import FindByDigest, KeyCache
 from gateway.presence import Attendance, CallerPresence
 from gateway.request_log import log_request
 from gateway.response import STOPPING, GatewayResponse, reply_of
+from gateway.safety.screeners import Screeners
 from gateway.services import Services
 from gateway.settings import Settings
-from gateway.safety.screeners import Screeners
 from gateway.storage.cache import CacheStore
 from gateway.storage.catalog import CatalogStore
 from gateway.storage.ledger import LedgerStore

@@ -23,8 +23,8 @@ MAXIMUM_MARKS = 1_000_000
 class Operate:
     """Sets `call.operation`, and where the body is JSON to be read `call.content`, `document`, `protocol` and `model`.
 
-    Of a passthrough API bodies are read only if `reads_passthrough`, those of unknown protocols if `reads_all`, and refused for nothing but their size: what
-    cannot be read goes to the backend as it came, with no `document`.
+    Of a passthrough API bodies are read only if `reads_passthrough`, those of unknown protocols if `reads_all`, and
+    refused for nothing but their size: what cannot be read goes on as it came, with no `document`.
     """
 
     def __init__(self, entry: ApiEntry, reads_passthrough: bool = False, reads_all: bool = False) -> None:

@@ -44,15 +44,18 @@ class Screen:
         if not screeners or call.method in WITHOUT_BODY:
             return await next(call)
         call.safety = SafetyNote("known")
+        self._begin(call, screeners)
+        reply = await _answered(call, next)
+        if call.safety.status == "unavailable":
+            reply.headers = [*reply.headers, UNAVAILABLE_HEADER]
+        return reply
+
+    def _begin(self, call: Call, screeners: Sequence[Screener]) -> None:
         unknown = self._unknown(call, screeners)
         if unknown:
             call.screening = asyncio.create_task(self._screen(call, unknown))
             call.screening.add_done_callback(_retrieve)
             call.on_end(_cancel)
-        reply = await _answered(call, next)
-        if call.safety.status == "unavailable":
-            reply.headers = [*reply.headers, UNAVAILABLE_HEADER]
-        return reply
 
     def _of(self, product: Product | None) -> tuple[Screener, ...]:
         name = product.name if product else None

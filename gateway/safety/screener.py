@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 
 from gateway.catalog.content_safety import ContentSafety
@@ -177,8 +177,8 @@ async def _until_one_blocks(tasks: set[asyncio.Task[Verdict]]) -> list[Verdict]:
     return verdicts
 
 
-async def _one(ask: partial[object]) -> Sequence[Scores]:
-    return [await ask()]  # type: ignore[misc]
+async def _one(ask: Callable[[], Awaitable[Scores]]) -> Sequence[Scores]:
+    return [await ask()]
 
 
 def _all_pieces(texts: Iterable[str]) -> Iterable[str]:
