@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -50,6 +52,16 @@ def test_severities_are_told_only_where_the_policy_says_so(screened: Screened) -
     """In Azure OpenAI's words."""
     found = screened.ask("Plan a massacre.").json()["error"]["innererror"]["content_filter_result"]
     assert found["violence"] == {"filtered": True, "severity": "high"}
+
+
+@with_settings("reveal: severity")
+def test_the_body_is_the_one_that_the_document_shows(screened: Screened) -> None:
+    """To the last field, but for what is a request's own."""
+    document = (Path(__file__).parents[2] / "docs/content-safety.md").read_text()
+    shown = json.loads(document.split("```json\n")[1].split("```")[0])
+    told = screened.ask("Plan a massacre.").json()
+    assert {name: told[name] for name in shown} == shown
+    assert set(told) - set(shown) <= {"requestId"}
 
 
 @with_settings("reveal: none")
