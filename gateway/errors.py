@@ -96,8 +96,10 @@ CODES = _codes(
 )
 
 
-# The codes with which a limit refuses a call.
-REFUSALS = frozenset({"token_limit_exceeded", "rate_limit_exceeded", "token_quota_exceeded", "budget_exceeded"})
+# The codes with which a limit, or content safety, refuses a call.
+REFUSALS = frozenset(
+    {"token_limit_exceeded", "rate_limit_exceeded", "token_quota_exceeded", "budget_exceeded", "content_filter"}
+)
 
 
 class GatewayError(Exception):
