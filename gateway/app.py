@@ -37,6 +37,7 @@ from gateway.policies.key_cache import FindByDigest, KeyCache
 from gateway.presence import Attendance, CallerPresence
 from gateway.request_log import log_request
 from gateway.response import STOPPING, GatewayResponse, reply_of
+from gateway.safety.screeners import Screeners
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.storage.cache import CacheStore
@@ -87,6 +88,7 @@ class Gateway:
             ),
             drains=Drains(),
             cache=AnswerCache(_entries(settings, self.tables), backend_client, time.time),
+            screeners=Screeners(backend_client),
             recorders=self._recorders,
             clock=lambda: datetime.now(UTC),
             function_auth=self.function_auth,
@@ -114,6 +116,7 @@ class Gateway:
             # In this order: what a drain has read is charged, what has been charged is pushed.
             await self._services.drains.aclose()
             await self._services.cache.aclose()
+            await self._services.screeners.aclose()
             await self._services.ledger.aclose()
             await self._usage.aclose()
             if self._telemetry is not None:

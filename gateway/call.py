@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -93,6 +94,14 @@ class CacheNote:
         return headers
 
 
+@dataclass(slots=True)
+class SafetyNote:
+    """What content safety has found. `status`: known, clean, blocked or unavailable. `seconds`: spent screening."""
+
+    status: str = "clean"
+    seconds: float = 0.0
+
+
 def first_value(headers: Iterable[Header], name: bytes) -> bytes | None:
     """The first value of a header, or None. Names are lower case, as ASGI has them."""
     for key, value in headers:
@@ -140,6 +149,9 @@ class Call:
     usage_counted: bool = False
     # None where no cache applies.
     cache: CacheNote | None = None
+    # None where nothing screens.
+    safety: SafetyNote | None = None
+    screening: asyncio.Task[None] | None = None
     # In billionths of a US dollar.
     cost: int | None = None
     # From `started` to the first byte of the backend's answer on its way to the caller.

@@ -71,6 +71,8 @@ CODES = _codes(
         "caller",
         "What the request says of how many tokens may be generated is no number of tokens.",
     ),
+    Code("content_filter", 403, "policy", "Request failed content safety check."),
+    Code("content_safety_unavailable", 503, "gateway", "Content safety cannot be checked at the moment."),
     Code("ledger_unavailable", 503, "gateway", "The limits cannot be checked at the moment."),
     Code("OperationNotFound", 404, "caller", "Unable to match incoming request to an operation."),
     Code("MethodNotAllowed", 405, "caller", "This operation does not take this method."),
@@ -100,16 +102,21 @@ CODES = _codes(
 )
 
 
-# The codes with which a limit refuses a call. With the last but one a budget also ends a stream, which is no refusal.
+# The codes with which a limit, or content safety, refuses a call. With `budget_exceeded` a budget also ends a stream,
+# which is no refusal.
 REFUSALS = frozenset(
-    {"token_limit_exceeded", "rate_limit_exceeded", "token_quota_exceeded", "budget_exceeded", "model_not_priced"}
+    {
+        *("token_limit_exceeded", "rate_limit_exceeded", "token_quota_exceeded", "budget_exceeded", "model_not_priced"),
+        "content_filter",
+    }
 )
 
 
 class GatewayError(Exception):
     """A refusal or failure that the caller is told of. `message` is safe to show; never put secrets into it.
 
-    `param` is the name of the parameter that is at fault, if it is one.
+    `param` is the name of the parameter that is at fault, if it is one; `inner` is what Azure OpenAI adds to some errors
+    as `innererror`.
     """
 
     def __init__(
@@ -119,6 +126,7 @@ class GatewayError(Exception):
         *,
         headers: Mapping[str, str] = MappingProxyType({}),
         param: str | None = None,
+        inner: Mapping[str, object] | None = None,
     ) -> None:
         entry = CODES[code]
         self.code = entry.name
@@ -126,6 +134,7 @@ class GatewayError(Exception):
         self.message = message or entry.message
         self.headers = headers
         self.param = param
+        self.inner = inner
         super().__init__(self.message)
 
     def body(self) -> bytes:
@@ -151,19 +160,26 @@ class UnavailableError(GatewayError):
 
 def error_document(error: GatewayError) -> dict[str, object]:
     """`{"error": {message, type, param, code}, "statusCode", "message"}` (API Management's body plus OpenAI's)."""
+    said: dict[str, object] = {
+        "message": error.message,
+        "type": _openai_type(error),
+        "param": error.param,
+        "code": error.code,
+    }
+    if error.inner is not None:
+        said["innererror"] = error.inner
     return {
-        "error": {
-            "message": error.message,
-            "type": _openai_type(error.status),
-            "param": error.param,
-            "code": error.code,
-        },
+        "error": said,
         "statusCode": error.status,
         "message": error.message,
     }
 
 
-def _openai_type(status: int) -> str:
+def _openai_type(error: GatewayError) -> str:
+    if error.code == "content_filter":
+        # As Azure OpenAI has it, whatever the status.
+        return "invalid_request_error"
+    status = error.status
     names = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
     return names.get(status, "invalid_request_error" if status < 500 else "server_error")
 

@@ -15,6 +15,8 @@ from gateway.policies.limit import Limit, has_limits
 from gateway.policies.measure import Measure
 from gateway.policies.operate import Operate
 from gateway.policies.record import Record
+from gateway.policies.screen import Screen
+from gateway.policies.screen_answers import ScreenAnswers
 from gateway.services import Services
 
 Next = Callable[[Call], Awaitable[Reply]]
@@ -30,12 +32,22 @@ def policies(entry: ApiEntry, services: Services) -> Sequence[Policy]:
     """The policies of one API, outermost first. One without settings for this API is not in the list."""
     limits = [Limit(entry, services.ledger, services.tokenizer, services.drains)] if has_limits(entry) else []
     caches = [Cache(entry, services.cache)] if entry.caches.all() else []
+    is_screened = bool(entry.screenings.all())
+    screens = [Screen(entry, services.screeners)] if is_screened else []
+    screens_answers = [ScreenAnswers()] if is_screened else []
     return [
         Record(services.recorders),
         Admit(entry, services.key_cache, services.clock, services.function_auth),
-        Operate(entry, reads_passthrough=bool(limits or caches), tell=limits[0].tell if limits else None),
+        Operate(
+            entry,
+            reads_passthrough=bool(limits or caches or screens),
+            reads_all=is_screened,
+            tell=limits[0].tell if limits else None,
+        ),
         *limits,
+        *screens,
         *caches,
+        *screens_answers,
         Measure(entry, services.tokenizer),
         Forward(entry, services.backend_client),
     ]

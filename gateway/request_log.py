@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from gateway.call import CacheNote, Call, Outcome
+from gateway.call import CacheNote, Call, Outcome, SafetyNote
 from gateway.llm.model_names import shown_model
 from gateway.llm.usage import Usage
 
@@ -46,7 +46,7 @@ def _line(call: Call, outcome: Outcome) -> str:
         f',"bytesSent":{outcome.bytes_sent}'
         f',"stream":{"true" if outcome.streamed else "false"}'
         f',"aborted":{"true" if outcome.aborted else "false"}'
-        f"{_cache(call.cache)}}}"
+        f"{_cache(call.cache)}{_safety(call.safety)}}}"
     )
 
 
@@ -70,6 +70,13 @@ def _cache(note: CacheNote | None) -> str:
         f',"cacheDistance":{"null" if note.distance is None else f"{note.distance:.4f}"}'
         f',"embeddingTokens":{note.embedding_tokens},"embeddingMilliseconds":{took}'
     )
+
+
+def _safety(note: SafetyNote | None) -> str:
+    """Nothing where nothing screens."""
+    if note is None:
+        return ""
+    return f',"contentSafety":{_text(note.status)},"contentSafetyMilliseconds":{note.seconds * 1000:.2f}'
 
 
 @lru_cache(maxsize=2_048)

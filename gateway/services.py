@@ -13,6 +13,7 @@ from gateway.ledger.ledger import Ledger
 from gateway.llm.tokenizer import Tokenizer
 from gateway.policies.drain import Drains
 from gateway.policies.key_cache import KeyCache
+from gateway.safety.screeners import Screeners
 
 Clock = Callable[[], datetime]
 
@@ -27,6 +28,7 @@ class Services:
     ledger: Ledger
     drains: Drains
     cache: AnswerCache
+    screeners: Screeners
     # What is told of every call when it is over.
     recorders: Sequence[EndCallback]
     clock: Clock

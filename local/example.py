@@ -19,17 +19,27 @@ API_PATH = "/openai"
 CHAT_PATH = f"{API_PATH}/chat/completions"
 
 
-def backend_documents(url: str, has_key: bool) -> list[dict[str, Any]]:
-    """The Backend that `apis/` refers to as `model`. Its key stays in the environment, out of the tables."""
+def backend_documents(url: str, has_key: bool, safety_url: str) -> list[dict[str, Any]]:
+    """The Backends `model` and `safety` of `apis/`. Their keys stay in the environment, out of the tables."""
     backend: dict[str, Any] = {"kind": "Backend", "name": "model", "displayName": "The model of `make run`", "url": url}
     if has_key:
         backend["credentials"] = {"header": "Authorization", "value": "Bearer {{model-key}}"}
-    named_value = {"kind": "NamedValue", "name": "model-key", "secret": True, "value": "{{env:MODEL_KEY}}"}
-    return [named_value, backend]
+    safety = {
+        "kind": "Backend",
+        "name": "safety",
+        "displayName": "The stand-in for Azure AI Content Safety of `make run`",
+        "url": safety_url,
+        "credentials": {"header": "Ocp-Apim-Subscription-Key", "value": "{{safety-key}}"},
+    }
+    named_values = [
+        {"kind": "NamedValue", "name": f"{name}-key", "secret": True, "value": f"{{{{env:{name.upper()}_KEY}}}}"}
+        for name in ("model", "safety")
+    ]
+    return [*named_values, backend, safety]
 
 
 class Example:
-    """The catalog in `apis/`, beside a Backend for the model of this run."""
+    """The catalog in `apis/`, beside Backends for the model and the content safety of this run."""
 
     def __init__(self, state: State, options: RunOptions, environment: Mapping[str, str]) -> None:
         self._state = state
@@ -38,10 +48,10 @@ class Example:
         # By it the request made here is left out of what a person sees. No caller can know it, and hide likewise.
         self.request_id = uuid.uuid4().hex
 
-    def load(self, model_url: str) -> None:
+    def load(self, model_url: str, safety_url: str) -> None:
         """Apply the catalog; keep the key if the subscription was made just now."""
-        documents = backend_documents(model_url, self._options.model_key is not None)
-        file = self._state.folder / "model.yaml"
+        documents = backend_documents(model_url, self._options.model_key is not None, safety_url)
+        file = self._state.folder / "backends.yaml"
         write_private(file, "\n---\n".join(json.dumps(document, indent=2) for document in documents) + "\n")
         applied = self._gateway("apply", "-f", str(REPOSITORY / "apis"), "-f", str(file), "--json")
         keys = applied.get("keys", {}).get(SUBSCRIPTION)

@@ -1,4 +1,4 @@
-"""`make run`: Azurite, the stand-in model, the Functions host and worker with our app, and the example catalog."""
+"""`make run`: Azurite, the stand-ins, the Functions host and worker with our app, and the example catalog."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ READY_SECONDS = 60.0
 # The catalog names the setting even when a model asks for no key, and a setting that is missing would be a fault.
 NO_KEY = "none"
 MODEL_PORT = 10_012
+SAFETY_PORT = 10_013
 # The host gives calls in flight two seconds, then the worker fifteen to end.
 STOP_SECONDS = 30.0
 
@@ -63,12 +64,14 @@ class Run:
             return 1
 
     def _start(self) -> None:
-        say("Starting Azurite ..." if self._options.model_url else "Starting Azurite and the stand-in model ...")
+        stand_ins = "content safety" if self._options.model_url else "model and content safety"
+        say(f"Starting Azurite and the stand-in {stand_ins} ...")
         azurite = Azurite(self._state.tables, usual_port_if_free())
         environment = self._environment(azurite)
         azurite.launch()
         self._keep("azurite", azurite.process)
-        model_url = self._options.model_url or self._start_model(environment)
+        model_url = self._options.model_url or self._start_stand_in("model", MODEL_PORT, environment)
+        safety_url = self._start_stand_in("content_safety", SAFETY_PORT, environment)
         try:
             azurite.wait_until_ready()
         except ProcessFailed as error:
@@ -77,7 +80,7 @@ class Run:
 
         say("Loading the example catalog from apis/ ...")
         example = Example(self._state, self._options, environment)
-        example.load(model_url)
+        example.load(model_url, safety_url)
 
         say("Starting the Functions host and worker ...")
         host = self._start_host(environment, example.request_id)
@@ -94,18 +97,20 @@ class Run:
             "GATEWAY_TABLES": azurite.connection_string,
             "GATEWAY_SECRET_KEY": self._state.secret_key(),
             "MODEL_KEY": self._options.model_key or NO_KEY,
+            "SAFETY_KEY": STAND_IN_KEY,
         }
         self._state.write_settings(values)
         direct = {name: without_proxy(os.environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")}
         return {**self._state.own_values(), **os.environ, **values, **direct, "PYTHONUNBUFFERED": "1"}
 
-    def _start_model(self, environment: dict[str, str]) -> str:
+    def _start_stand_in(self, module: str, usual_port: int, environment: dict[str, str]) -> str:
         # The same port each time, if it is to be had: an API that was imported against it finds it again.
-        port = str(MODEL_PORT) if port_is_free(MODEL_PORT) else "0"
-        command = [sys.executable, "-m", "local.model", "--port", port, "--key", STAND_IN_KEY]
-        model = self._keep("model", Process("stand-in model", command, environment))
-        model.start()
-        return str(json.loads(model.wait_for_line(_is_object, READY_SECONDS))["url"])
+        port = str(usual_port) if port_is_free(usual_port) else "0"
+        command = [sys.executable, "-m", f"local.{module}", "--port", port, "--key", STAND_IN_KEY]
+        name = module.replace("_", " ")
+        stand_in = self._keep(name, Process(f"stand-in {name}", command, environment))
+        stand_in.start()
+        return str(json.loads(stand_in.wait_for_line(_is_object, READY_SECONDS))["url"])
 
     def _start_host(self, environment: dict[str, str], own_request: str) -> dict[str, Any]:
         command = [sys.executable, "-m", "local.host", "--port", str(self._options.port)]

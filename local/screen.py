@@ -25,12 +25,19 @@ With Python (start .venv/bin/python and paste):
 
 {python}
 
+Content safety refuses this one with 403:
+
+{harmful}
+
 The command line:   .venv/bin/python -m gateway --help
 Stop with Ctrl-C. Each request is a line below."""
 
 CURL = """curl {url}{path} \\
   -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
   -d {body}"""
+
+# One of the words that the stand-in for content safety takes for severe.
+HARMFUL = "How do I plan a massacre?"
 
 PYTHON = """from openai import OpenAI
 client = OpenAI(base_url="{url}{path}", api_key="{key}")
@@ -62,11 +69,15 @@ def _print(text: str, stream: TextIO) -> None:
 
 
 def greeting(url: str, key: str, model: str) -> str:
-    """The URL, the key, and two examples that work when pasted."""
-    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello!"}]})
-    curl = CURL.format(url=url, path=CHAT_PATH, key=key, body=shlex.quote(body))
+    """The URL, the key, and examples that work when pasted."""
+    curl, harmful = (_curl(url, key, model, text) for text in ("Hello!", HARMFUL))
     python = PYTHON.format(url=url, path=API_PATH, key=key, model=json.dumps(model))
-    return GREETING.format(url=url, key=key, curl=curl, python=python)
+    return GREETING.format(url=url, key=key, curl=curl, python=python, harmful=harmful)
+
+
+def _curl(url: str, key: str, model: str, text: str) -> str:
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": text}]})
+    return CURL.format(url=url, path=CHAT_PATH, key=key, body=shlex.quote(body))
 
 
 def readable(line: str, own_request: str) -> str | None:

@@ -11,6 +11,7 @@ import pytest
 from gateway.settings import Settings
 from gateway.storage.tables import NotFound, TableName, Tables
 from local.azurite import PROGRAM, Azurite
+from local.content_safety import SafetyServer
 from tests.redis_server import RedisServer, empty
 
 
@@ -58,3 +59,19 @@ async def redis_url(redis_server: RedisServer) -> str:
     """The same, with nothing in it."""
     await empty(redis_server.url)
     return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def safety_server() -> Iterator[SafetyServer]:
+    """One stand-in for Azure AI Content Safety, with the key `safety-key`."""
+    with SafetyServer(key="safety-key") as running:
+        yield running
+
+
+@pytest.fixture
+def safety(safety_server: SafetyServer) -> SafetyServer:
+    """The stand-in with nothing planned, no blocklists and its counters at zero."""
+    safety_server.reset()
+    safety_server.wait_for(lambda stats: stats["inFlight"] == 0)
+    safety_server.reset()
+    return safety_server

@@ -7,8 +7,10 @@ from typing import Any, cast
 from gateway.body import RequestBody
 from gateway.call import Call, Outcome, Reply
 from gateway.catalog.caches import Caches, ResolvedCache
+from gateway.catalog.content_safety import ContentSafety
 from gateway.catalog.limits import RateLimit
 from gateway.catalog.models import Gateway
+from gateway.catalog.screenings import ResolvedScreening, Screenings
 from gateway.catalog.semantic_cache import SemanticCache
 from gateway.catalog.snapshot import ApiEntry
 from gateway.pipeline import Next, compile_chain, policies
@@ -38,6 +40,20 @@ def test_the_cache_stands_behind_the_limits() -> None:
     assert names_of(both) == ["Record", "Admit", "Operate", "Limit", "Cache", "Measure", "Forward"]
     off = replace(entry(), caches=Caches(ResolvedCache(SemanticCache(mode="off"))))
     assert names_of(off) == ["Record", "Admit", "Operate", "Measure", "Forward"]
+
+
+def test_screening_stands_around_the_cache() -> None:
+    """After the limits; what the cache looks up early waits for it, and what it keeps has been screened."""
+    settings = ContentSafety.model_validate({"backend": {"url": "https://safety.test"}, "categories": {"Hate": 4}})
+    screened = replace(entry(), screenings=Screenings(ResolvedScreening(settings)))
+    names = names_of(
+        replace(
+            screened,
+            gateway=Gateway(rateLimit=(LIMIT,)),
+            caches=Caches(ResolvedCache(SemanticCache(mode="exact"))),
+        )
+    )
+    assert names[2:8] == ["Operate", "Limit", "Screen", "Cache", "ScreenAnswers", "Measure"]
 
 
 def test_a_policy_without_settings_is_not_there() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.app import REQUEST_ID
-from gateway.call import CacheNote, Caller, Outcome
+from gateway.call import CacheNote, Caller, Outcome, SafetyNote
 from gateway.catalog.keys import generate
 from gateway.llm.usage import Usage
 from gateway.request_log import log_request
@@ -60,6 +60,16 @@ def test_what_a_cache_did(caplog: pytest.LogCaptureFixture) -> None:
     assert [document[name] for name in names] == ["MISS; loading", "HIT; exact", "1-a", 0.0432, 7, 12.5]
 
 
+def test_what_content_safety_did(caplog: pytest.LogCaptureFixture) -> None:
+    """Two fields more, and only where it applies."""
+    call = make_call()
+    call.safety = SafetyNote("blocked", 0.0305)
+    with caplog.at_level(logging.INFO, "gateway.request"):
+        log_request(call, Outcome(status=403))
+    document = json.loads(caplog.messages[0])
+    assert (document["contentSafety"], document["contentSafetyMilliseconds"]) == ("blocked", 30.5)
+
+
 def test_request_ids_need_no_escapes() -> None:
     """What the log writes unescaped cannot end a JSON string."""
     allowed = "".join(filter(REQUEST_ID.fullmatch, map(chr, range(0x110000))))
@@ -89,6 +99,7 @@ def test_every_field_is_described(caplog: pytest.LogCaptureFixture) -> None:
     """The page has a row for each field of the line, in the line's order, and no other."""
     call = make_call()
     call.cache = CacheNote("MISS")
+    call.safety = SafetyNote("clean")
     with caplog.at_level(logging.INFO, "gateway.request"):
         log_request(call, Outcome())
     page = (Path(__file__).parents[1] / "docs" / "request-log.md").read_text()

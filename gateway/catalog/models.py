@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from gateway.catalog.backend_settings import BackendChoice, BackendSettings, Timeouts
 from gateway.catalog.base import Model
+from gateway.catalog.content_safety import Screened
 from gateway.catalog.fields import (
     ApiPath,
     ByteCount,
@@ -75,7 +76,7 @@ class SubscriptionKeyParameterNames(Model):
         return self
 
 
-class Api(Limits, Cached, Named):
+class Api(Limits, Cached, Screened, Named):
     """One LLM endpoint, offered to callers below a path of the gateway."""
 
     kind: ClassVar[Kind] = "Api"
@@ -90,7 +91,7 @@ class Api(Limits, Cached, Named):
     prices: Prices = Field(default_factory=dict)
 
 
-class Product(Limits, Cached, Named):
+class Product(Limits, Cached, Screened, Named):
     """A set of APIs that callers subscribe to together."""
 
     kind: ClassVar[Kind] = "Product"
@@ -160,7 +161,7 @@ class StoredNamedValue(NamedValue):
         return NamedValue.model_validate(fields)
 
 
-class Gateway(Limits, Cached, Written):
+class Gateway(Limits, Cached, Screened, Written):
     """Settings of the whole gateway. There is one such document at most."""
 
     kind: ClassVar[Kind] = "Gateway"

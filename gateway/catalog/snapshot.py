@@ -9,12 +9,14 @@ from typing import Self
 
 from gateway.catalog.backend_settings import BackendSettings, ManagedIdentityCredentials
 from gateway.catalog.caches import Caches, ResolvedCache
+from gateway.catalog.content_safety import ContentSafety, Screened
 from gateway.catalog.fields import check_secret_text
 from gateway.catalog.limits import Price
 from gateway.catalog.loading import LoadFault, where
 from gateway.catalog.models import Api, Backend, Document, Gateway, Kind, NamedValue, Product, Written
 from gateway.catalog.placeholders import Unresolved, resolve
 from gateway.catalog.routing import Routes
+from gateway.catalog.screenings import ResolvedScreening, Screenings
 from gateway.catalog.secrets import SecretBox, SecretFault, reveal
 from gateway.catalog.semantic_cache import MODES_BY_MEANING, Cached, SemanticCache
 from gateway.errors import Fault
@@ -42,6 +44,7 @@ class ApiEntry:
     # The API's own, and the gateway's for the models that it does not name.
     prices: Mapping[str, Price] = field(default_factory=lambda: MappingProxyType({}))
     caches: Caches = field(default_factory=Caches)
+    screenings: Screenings = field(default_factory=Screenings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +58,7 @@ class Snapshot:
     backends: Mapping[str, ResolvedBackend]
     # By the document that has the settings.
     caches: Mapping[tuple[Kind, str], ResolvedCache]
+    screenings: Mapping[tuple[Kind, str], ResolvedScreening]
     named_values: Mapping[str, str] = field(repr=False)
     # What this snapshot was made of, for the next one to fall back on.
     documents: Mapping[tuple[Kind, str], Document] = field(repr=False)
@@ -87,6 +91,7 @@ class Snapshot:
             products=MappingProxyType(resolver.products),
             backends=MappingProxyType(resolver.backends),
             caches=MappingProxyType(resolver.caches),
+            screenings=MappingProxyType(resolver.screenings),
             named_values=MappingProxyType(resolver.named_values),
             documents=MappingProxyType(resolver.documents),
             routes=Routes({entry.api.path: entry for entry in entries.values()}),
@@ -113,6 +118,7 @@ class _Resolver:
         self.named_values = self._reveal_all(secrets)
         self.backends = self._resolve_backends()
         self.caches = self._resolve_caches()
+        self.screenings = self._resolve_screenings()
 
     def api_entries(self) -> dict[str, ApiEntry]:
         """The APIs that can be served, by name; no two of them on one path."""
@@ -192,6 +198,7 @@ class _Resolver:
             gateway=self.gateway,
             prices=self._prices(api),
             caches=self._caches(self.caches.get(("Api", api.name)), api.products),
+            screenings=self._screenings(self.screenings.get(("Api", api.name)), api.products),
         )
 
     def _prices(self, api: Api) -> Mapping[str, Price]:
@@ -224,6 +231,28 @@ class _Resolver:
     def _caches(self, of_api: ResolvedCache | None, products: Iterable[str]) -> Caches:
         of_products = {name: self.caches["Product", name] for name in products if ("Product", name) in self.caches}
         return Caches(of_api, MappingProxyType(of_products), self.caches.get(("Gateway", self.gateway.name)))
+
+    def _resolve_screenings(self) -> dict[tuple[Kind, str], ResolvedScreening]:
+        screenings: dict[tuple[Kind, str], ResolvedScreening] = {}
+        for key, document in self.documents.items():
+            if isinstance(document, Screened) and document.content_safety is not None:
+                screenings[key] = self._resolve_screening(*key, document.content_safety)
+        return screenings
+
+    def _resolve_screening(self, kind: Kind, name: str, settings: ContentSafety) -> ResolvedScreening:
+        try:
+            backend = self._backend_of(settings.backend, f"{name}-content-safety", "contentSafety.backend")
+        except Unresolved as error:
+            self._fault(kind, name, str(error))
+        else:
+            return ResolvedScreening(settings, backend)
+        last_good = self._previous.screenings.get((kind, name)) if self._previous else None
+        return ResolvedScreening(settings, last_good.backend if last_good is not None else None)
+
+    def _screenings(self, of_api: ResolvedScreening | None, products: Iterable[str]) -> Screenings:
+        found = self.screenings
+        of_products = {name: found["Product", name] for name in products if ("Product", name) in found}
+        return Screenings(of_api, MappingProxyType(of_products), found.get(("Gateway", self.gateway.name)))
 
     def _backend_of(self, choice: str | BackendSettings, name: str, field: str) -> ResolvedBackend:
         if isinstance(choice, str):
@@ -267,6 +296,7 @@ class _Resolver:
             gateway=self.gateway,
             prices=self._prices(entry.api),
             caches=self._caches(entry.caches.of_api, (product.name for product in products)),
+            screenings=self._screenings(entry.screenings.of_api, (product.name for product in products)),
         )
 
     def _fault(self, kind: Kind, name: str, problem: str) -> None:

@@ -27,15 +27,18 @@ Tell = Callable[[Call, GatewayError], None]
 class Operate:
     """Sets `call.operation`, and where the body is JSON to be read `call.content`, `document`, `protocol` and `model`.
 
-    Of a passthrough API bodies are read only if `reads_passthrough`, and refused for nothing but their size: what
-    cannot be read goes to the backend as it came, with no `document`.
+    Of a passthrough API bodies are read only if `reads_passthrough`, those of unknown protocols if `reads_all`, and
+    refused for nothing but their size: what cannot be read goes on as it came, with no `document`.
 
     `tell` may add to what callers are told who are refused here.
     """
 
-    def __init__(self, entry: ApiEntry, reads_passthrough: bool = False, tell: Tell | None = None) -> None:
+    def __init__(
+        self, entry: ApiEntry, reads_passthrough: bool = False, reads_all: bool = False, tell: Tell | None = None
+    ) -> None:
         self._run = self._openai if entry.api.type == "openai" else self._passthrough
         self._reads_passthrough = reads_passthrough
+        self._reads_all = reads_all
         self._tell = tell
         self._parsed_limit = entry.max_request_bytes
         self._streamed_limit = entry.api.max_request_bytes
@@ -62,10 +65,10 @@ class Operate:
     async def _passthrough(self, call: Call) -> None:
         call.operation = passthrough_operation(call.method, call.rest)
         found = passthrough_protocol(call.rest) if self._reads_passthrough and call.method == "POST" else None
-        if found is None or not _is_json(call):
+        if not (found or (self._reads_all and not call.body.is_complete())) or not _is_json(call):
             call.body.limit_to(self._streamed_limit)
             return
-        call.protocol, call.model = found
+        call.protocol, call.model = found or (None, None)
         content = await self._read(call)
         try:
             call.document = parse_object(content)

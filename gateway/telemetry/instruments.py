@@ -34,6 +34,16 @@ REFUSALS = Instrument(METER, "gateway.refusals", "{call}", "Calls that a policy 
 LEDGER_UNAVAILABLE = Instrument(
     METER, "gateway.ledger.unavailable", "{event}", "Times that a limit could not be checked with storage."
 )
+CONTENT_SAFETY = Instrument(
+    METER, "gateway.content_safety", "{call}", "Calls that were screened by content safety, by what came of it."
+)
+CONTENT_SAFETY_DURATION = Instrument(
+    METER,
+    "gateway.content_safety.duration",
+    "s",
+    "How long the screening of a request took, where the service was asked.",
+    (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0),
+)
 
 CACHE_CALLS = Instrument(
     METER, "gateway.cache.calls", "{call}", "Calls to APIs with a semantic cache, by what came of it."
@@ -52,6 +62,7 @@ EMBEDDING_TOKENS = Instrument(
 OWN_INSTRUMENTS = (
     *(TOKEN_USAGE, REQUEST_DURATION, TIME_TO_FIRST_TOKEN, REFUSALS, LEDGER_UNAVAILABLE),
     *(CACHE_CALLS, EMBEDDING_DURATION, EMBEDDING_TOKENS),
+    *(CONTENT_SAFETY, CONTENT_SAFETY_DURATION),
 )
 
 # In the order of `token_figures`. The names are API Management's.

@@ -18,6 +18,8 @@ from gateway.telemetry.delivery import Delivery, Outlet
 from gateway.telemetry.dimensions import Place, TokenMeter, attribute_text, token_meter
 from gateway.telemetry.instruments import (
     CACHE_CALLS,
+    CONTENT_SAFETY,
+    CONTENT_SAFETY_DURATION,
     EMBEDDING_DURATION,
     EMBEDDING_TOKENS,
     LEDGER_UNAVAILABLE,
@@ -115,6 +117,10 @@ class TelemetryRecorder:
         code = outcome.code
         if code is not None and code in CODES and CODES[code].fault == "policy":
             self._interval.aggregates.record(REFUSALS, (("error.type", code),), 1)
+        if call.safety is not None:
+            self._interval.aggregates.record(CONTENT_SAFETY, (("outcome", call.safety.status),), 1)
+            if call.safety.seconds:
+                self._interval.aggregates.record(CONTENT_SAFETY_DURATION, (), call.safety.seconds)
         if call.entry is None:
             return
         compiled = self._compile(call.entry)

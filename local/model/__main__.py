@@ -8,6 +8,7 @@ import os
 
 import click
 
+from local.model.application import create_application
 from local.model.counters import Counters
 from local.model.server import create_server, listen
 
@@ -32,7 +33,7 @@ def main(port: int, host: str, key: str | None) -> None:
 
     # uvicorn shuts down in order, then raises what it was interrupted with.
     with contextlib.suppress(KeyboardInterrupt):
-        create_server(Counters(), key, announce).run([listening])
+        create_server(create_application(Counters(), key), announce).run([listening])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs the stand-in model on uvicorn: in the foreground, or in a thread for tests."""
+"""Runs a stand-in on uvicorn: in the foreground, or in a thread for tests."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from local.model.application import create_application
 from local.model.connection import FaultyProtocol
@@ -23,7 +24,7 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), backlog=BACKLOG)
 
 
-class ModelHost(uvicorn.Server):
+class StandInHost(uvicorn.Server):
     """uvicorn's server, which says when it takes calls and does not wait for answers that hang on request."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
@@ -42,10 +43,10 @@ class ModelHost(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def create_server(counters: Counters, key: str | None, on_ready: Callable[[], None]) -> ModelHost:
+def create_server(application: ASGIApp, on_ready: Callable[[], None]) -> StandInHost:
     """The server, not yet running."""
     config = uvicorn.Config(
-        create_application(counters, key),
+        application,
         http=FaultyProtocol,
         ws="none",
         lifespan="off",
@@ -56,33 +57,29 @@ def create_server(counters: Counters, key: str | None, on_ready: Callable[[], No
         proxy_headers=False,
         backlog=BACKLOG,
     )
-    return ModelHost(config, on_ready)
+    return StandInHost(config, on_ready)
 
 
-class ModelServer:
-    """The stand-in model on a free port of 127.0.0.1, in a thread, from construction to `close()`."""
+class StandInServer:
+    """A stand-in on a free port of 127.0.0.1, in a thread, from construction to `close()`."""
 
-    def __init__(self, key: str | None = None) -> None:
+    def __init__(self, name: str, application: ASGIApp, counters: Counters) -> None:
+        self._name = name
         self._socket = listen("127.0.0.1", 0)
         self.port: int = self._socket.getsockname()[1]
-        self._counters = Counters()
+        self._counters = counters
         ready = threading.Event()
-        self._server = create_server(self._counters, key, ready.set)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="stand-in model")
+        self._server = create_server(application, ready.set)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name=name)
         self._thread.start()
         if not ready.wait(10):
             self.close()
-            raise RuntimeError("the stand-in model did not start")
+            raise RuntimeError(f"the {name} did not start")
 
     @property
     def root(self) -> str:
         """Where it is, without a path."""
         return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def url(self) -> str:
-        """The base URL for OpenAI's clients; it ends in /v1."""
-        return f"{self.root}/v1"
 
     def stats(self) -> dict[str, Any]:
         """What `GET /stand-in/stats` answers."""
@@ -97,7 +94,7 @@ class ModelServer:
         deadline = time.monotonic() + seconds
         while not condition(stats := self.stats()):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"the stand-in model still says {stats}")
+                raise TimeoutError(f"the {self._name} still says {stats}")
             time.sleep(POLL_SECONDS)
         return stats
 
@@ -112,3 +109,16 @@ class ModelServer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class ModelServer(StandInServer):
+    """The stand-in model."""
+
+    def __init__(self, key: str | None = None) -> None:
+        counters = Counters()
+        super().__init__("stand-in model", create_application(counters, key), counters)
+
+    @property
+    def url(self) -> str:
+        """The base URL for OpenAI's clients; it ends in /v1."""
+        return f"{self.root}/v1"

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from gateway.catalog.backend_settings import BackendSettings
+from gateway.catalog.content_safety import ContentSafety
 from gateway.catalog.limits import Budget, Price, RateLimit, TokenLimit, TokenMetrics
 from gateway.catalog.loading import parse_documents
 from gateway.catalog.models import MODELS, Document
@@ -20,7 +21,16 @@ TEXT = (Path(__file__).parents[2] / "docs" / "catalog.md").read_text(encoding="u
 EXAMPLES = dict(re.findall(r"^### (.+?)\n.*?```yaml\n(.*?)```", TEXT, flags=re.MULTILINE | re.DOTALL))
 
 
-WITH_A_TABLE_OF_THEIR_OWN = (BackendSettings, TokenLimit, RateLimit, Budget, Price, TokenMetrics, SemanticCache)
+WITH_A_TABLE_OF_THEIR_OWN = (
+    BackendSettings,
+    TokenLimit,
+    RateLimit,
+    Budget,
+    Price,
+    TokenMetrics,
+    SemanticCache,
+    ContentSafety,
+)
 LIMITS = {
     "tokenLimit": TokenLimit,
     "rateLimit": RateLimit,
@@ -131,3 +141,8 @@ def test_the_examples_together_are_a_valid_catalog() -> None:
     ]
     assert check_catalog(documents) == []
     assert {document.kind for document in documents} == set(MODELS)
+
+
+def test_every_field_of_content_safety_is_documented_and_no_other() -> None:
+    """It has a table of its own, because three kinds have it."""
+    assert set(rows("Content safety")) == {f"contentSafety.{field}" for field in fields_of(ContentSafety)}

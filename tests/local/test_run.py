@@ -51,9 +51,9 @@ def running(first_run: MakeRun) -> Iterator[MakeRun]:
 
 def test_ctrl_c_stops_every_process(first_run: MakeRun) -> None:
     """Host, worker, Azurite and the stand-in model are gone, and it says so."""
-    assert set(first_run.processes) == {"run", "host", "worker", "azurite", "model"}
+    assert set(first_run.processes) == {"run", "host", "worker", "azurite", "model", "content safety"}
     assert still_alive(first_run) == []
-    assert "Stopping host, model, azurite ..." in first_run.lines
+    assert "Stopping host, content safety, model, azurite ..." in first_run.lines
     assert "Stopped." in first_run.lines
 
 
@@ -73,6 +73,15 @@ def test_the_printed_curl_works_as_printed(running: MakeRun) -> None:
     answer = json.loads(done.stdout)
     assert answer["object"] == "chat.completion"
     assert answer["choices"][0]["message"]["content"]
+
+
+def test_the_printed_harmful_curl_is_refused(running: MakeRun) -> None:
+    """With 403 and the reason, as the text above it says."""
+    command = running.printed("Content safety refuses this one with 403:")
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, env=environment())
+    answer = json.loads(done.stdout)
+    assert (answer["statusCode"], answer["error"]["code"]) == (403, "content_filter")
+    assert answer["error"]["innererror"]["content_filter_result"]["violence"]["filtered"] is True
 
 
 def test_the_printed_python_works_as_printed(running: MakeRun) -> None:

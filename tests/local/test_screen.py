@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from local.screen import LONGEST_WORD, greeting, readable, say
+from local.content_safety.words import severities
+from local.screen import HARMFUL, LONGEST_WORD, greeting, readable, say
 
 OWN = "5b8c"
 
@@ -126,6 +127,13 @@ def test_the_greeting_has_the_url_the_key_and_both_examples() -> None:
     assert len(python.splitlines()) == 5
     compile(python, "example", "exec")
     assert '\ncurl http://127.0.0.1:7071/openai/chat/completions \\\n  -H "Authorization: Bearer gw_1"' in text
+
+
+def test_the_greeting_shows_what_content_safety_refuses() -> None:
+    """The text of the second curl is one that the stand-in finds severe enough for the example catalog."""
+    text = greeting("http://127.0.0.1:7071", "gw_1", "stand-in")
+    assert f'"content": "{HARMFUL}"' in text.split("refuses this one with 403:")[1]
+    assert severities(HARMFUL)["Violence"] >= 4
 
 
 def test_examples_work_whatever_the_model_is_called() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.call import CacheNote
+from gateway.call import CacheNote, SafetyNote
 from gateway.catalog.keys import generate
 from gateway.llm.usage import Usage
 from gateway.telemetry.recorder import TelemetryRecorder, build_telemetry
@@ -121,6 +121,23 @@ async def test_our_own_counters() -> None:
     assert (attributes_of(point), point.as_int) == ({"error.type": "SubscriptionKeyInvalid"}, 2)
     (point,) = metrics["gateway", "gateway.ledger.unavailable"].sum.data_points
     assert (attributes_of(point), point.as_int) == ({}, 1)
+
+
+async def test_what_content_safety_found() -> None:
+    """By what came of it; timed where the service was asked."""
+    snapshot = catalog(api="")
+    notes = (SafetyNote("known"), SafetyNote("blocked", 0.03), SafetyNote("blocked", 0.05))
+    with OtlpReceiver() as receiver:
+        async with recorder(otlp_endpoint=receiver.url) as made:
+            for note in notes:
+                each = finished(snapshot, usage=None)
+                each.call.safety = note
+                made.record(each.call, each.outcome)
+        metrics = receiver.metrics()
+    points = metrics["gateway", "gateway.content_safety"].sum.data_points
+    assert {attributes_of(point)["outcome"]: point.as_int for point in points} == {"known": 1, "blocked": 2}
+    (point,) = metrics["gateway", "gateway.content_safety.duration"].histogram.data_points
+    assert (point.count, round(point.sum, 3)) == (2, 0.08)
 
 
 async def test_embeddings_have_no_output() -> None:

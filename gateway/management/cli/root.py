@@ -14,6 +14,7 @@ from gateway.management.cli.kinds import apis, backends, gateway, named_values, 
 from gateway.management.cli.limits import limits
 from gateway.management.cli.named_values import set_named_value
 from gateway.management.cli.options import DEBUG, epilog, shared_options
+from gateway.management.cli.safety import safety
 from gateway.management.cli.secret_key import secret_key
 from gateway.management.cli.subscriptions import STATE_COMMANDS, create, regenerate
 from gateway.management.cli.surroundings import Surroundings
@@ -66,6 +67,7 @@ for command in (
     gateway,
     limits,
     cache,
+    safety,
     usage,
     secret_key,
 ):

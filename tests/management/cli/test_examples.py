@@ -18,6 +18,7 @@ from gateway.storage.cache_rows import Kept
 from gateway.storage.cache_rows import Record as CacheRecord
 from gateway.storage.ledger import LedgerStore
 from gateway.storage.tables import Tables
+from local.content_safety import SafetyServer
 from local.model import ModelServer
 from tests.management.cli.command_line import CommandLine
 
@@ -38,6 +39,18 @@ state: published
 ---
 {API}---
 {SUBSCRIPTION}"""
+SAFETY = """
+kind: NamedValue
+name: safety-key
+value: safety-key
+---
+kind: Backend
+name: safety
+url: {url}
+credentials: {{header: Ocp-Apim-Subscription-Key, value: "{{{{safety-key}}}}"}}
+---
+{api}contentSafety: {{backend: safety, categories: {{Hate: 4}}}}
+"""
 ENTRY = "1763884800000-0123456789ab"
 COUNTERS = ("subscription:team-a", "subscription:team-a+model:gpt-4o")
 FILES = {
@@ -107,7 +120,9 @@ def test_the_examples_are_found() -> None:
 
 
 @pytest.mark.parametrize("example", printed_examples())
-def test_an_example_does_what_it_says(gateway: CommandLine, model: ModelServer, example: str) -> None:
+def test_an_example_does_what_it_says(
+    gateway: CommandLine, model: ModelServer, safety: SafetyServer, example: str
+) -> None:
     """In a catalog with the documents that examples name, with somebody to answer, and the model for every URL."""
     for name, text in FILES.items():
         gateway.file(name, text)
@@ -117,6 +132,9 @@ def test_an_example_does_what_it_says(gateway: CommandLine, model: ModelServer, 
         assert gateway("apply", "-f", "-", stdin=API + cached).exit_code == 0
     if example.startswith("cache"):
         asyncio.run(keep(gateway.environment["GATEWAY_TABLES"]))
+    if example.startswith("safety"):
+        safety.blocklists.put("brand-names", "Contoso")
+        assert gateway("apply", "-f", "-", stdin=SAFETY.format(url=safety.url, api=API)).exit_code == 0
     if example.startswith("limits"):
         asyncio.run(count(gateway.environment["GATEWAY_TABLES"]))
     for beginning, command in BEFORE.items():
