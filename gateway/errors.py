@@ -115,8 +115,8 @@ REFUSALS = frozenset(
 class GatewayError(Exception):
     """A refusal or failure that the caller is told of. `message` is safe to show; never put secrets into it.
 
-    `param` is the name of the parameter that is at fault, if it is one; `inner` is what Azure OpenAI adds to some errors
-    as `innererror`.
+    `param` is the name of the parameter that is at fault, if it is one; `inner` is what Azure OpenAI adds to some
+    errors as `innererror`.
     """
 
     def __init__(

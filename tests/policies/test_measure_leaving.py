@@ -12,6 +12,7 @@ from gateway.llm.tokenizer import Tokenizer
 from gateway.llm.usage import Usage, delivered_text
 from gateway.policies.measure import Measure
 from gateway.response import GatewayResponse
+from tests.objects import Since
 from tests.policies.measured import (
     DONE,
     PROMPT_TOKENS,
@@ -67,7 +68,7 @@ CUTS: dict[str, list[bytes]] = {
 async def test_a_caller_who_leaves_at_every_byte(tokenizer: Tokenizer, pieces: list[bytes]) -> None:
     """Pays for what it has received, to the token; the backend is told each time, and nothing stays behind."""
     length = len(b"".join(pieces))
-    gc.collect()
+    made = Since(Call)
     gc.disable()
     try:
         left = await asyncio.gather(*[leave(tokenizer, pieces, room) for room in range(length)])
@@ -76,7 +77,7 @@ async def test_a_caller_who_leaves_at_every_byte(tokenizer: Tokenizer, pieces: l
             assert (call.usage_counted, call.outcome.code, body.closed) == (True, "CallerDisconnected", True)
         del left, call, body
         await asyncio.sleep(0.01)
-        assert [each for each in gc.get_objects() if isinstance(each, Call)] == []
+        assert made.left == []
     finally:
         gc.enable()
 

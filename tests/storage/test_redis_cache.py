@@ -25,8 +25,9 @@ MANY = 1_000
 
 @pytest.fixture
 async def store(redis_url: str) -> AsyncIterator[RedisCacheStore]:
-    """On an empty server."""
+    """On an empty server, with the index in place, as it is where a question comes before its answer."""
     made = RedisCacheStore(redis_url)
+    assert await made.nearest(SCOPE, CONTEXT, EAST, 2.0, 8) == []
     yield made
     await made.aclose()
 
@@ -94,15 +95,15 @@ async def test_the_nearest_of_a_conversation(store: RedisCacheStore) -> None:
     assert await near(store, EAST) == [("east", 0.0), ("both", 0.2), ("north", 1.0)]
     assert await near(store, EAST, 0.5) == [("east", 0.0), ("both", 0.2)]
     assert await near(store, EAST, scope=OTHER) == [("elsewhere", 0.0)]
-    assert await near(store, np.array([1, 0], "<f4").tobytes()) == [("of two numbers", 0.0)]
+    await until(lambda: near(store, np.array([1, 0], "<f4").tobytes()), [("of two numbers", 0.0)])
 
 
 async def test_an_index_finds_what_was_there_before_it(store: RedisCacheStore, redis_url: str) -> None:
     """The server indexes it in the background. Another instance finds the index there."""
+    await empty(redis_url)
     await store.write(record("one"), MANY)
     other = RedisCacheStore(redis_url)
     await until(lambda: near(other, EAST), [("one", 0.0)])
-    assert await near(store, EAST) == [("one", 0.0)]
     await other.aclose()
 
 
