@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -73,6 +74,22 @@ async def test_a_credential_in_the_query_is_refused_at_once(safety: SafetyServer
         async with connected(backend(safety.url, kind="query"), None):
             pass
     assert safety.stats()["requests"] == 0
+
+
+async def test_a_proxy_of_the_environment_is_used_only_where_the_backend_says_so(
+    safety: SafetyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in calls."""
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    for name in ("http_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    own = backend(safety.url)
+    async with connected(own, None) as lists:
+        assert await lists.all() == []
+    trusting = replace(own, settings=own.settings.model_copy(update={"trust_environment": True}))
+    async with connected(trusting, None) as lists:
+        with pytest.raises(CatalogError, match="cannot be reached"):
+            await lists.all()
 
 
 async def test_services_that_do_not_answer_as_they_should(safety: SafetyServer) -> None:
