@@ -13,6 +13,7 @@ from gateway.errors import CatalogError
 from gateway.management.blocklists import connected
 from local.azurite import free_port
 from local.content_safety import SafetyServer
+from tests.backends.test_credentials import IdentityEndpoint
 
 
 def backend(url: str, key: str | None = "safety-key", kind: str = "header") -> ResolvedBackend:
@@ -90,6 +91,24 @@ async def test_a_proxy_of_the_environment_is_used_only_where_the_backend_says_so
     async with connected(trusting, None) as lists:
         with pytest.raises(CatalogError, match="cannot be reached"):
             await lists.all()
+
+
+async def test_the_managed_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its token is brought; where there is none, that is what is told."""
+    scope = "https://cognitiveservices.azure.com/.default"
+    with SafetyServer(key="token-1") as service, IdentityEndpoint() as platform:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", platform.url)
+        monkeypatch.setenv("IDENTITY_HEADER", "the-header")
+        credentials = {"managedIdentity": {"scope": scope}}
+        settings = BackendSettings.model_validate({"url": service.url, "credentials": credentials})
+        async with connected(ResolvedBackend("safety", settings), "client-1") as lists:
+            assert await lists.all() == []
+        assert [asked["client_id"] for asked in platform.asked] == ["client-1"]
+        platform.failing = True
+        with pytest.raises(CatalogError, match="its managed identity gives no token here"):
+            async with connected(ResolvedBackend("safety", settings), None):
+                pass
+        platform.shutdown()
 
 
 async def test_services_that_do_not_answer_as_they_should(safety: SafetyServer) -> None:
