@@ -111,6 +111,7 @@ async def connected(backend: ResolvedBackend, client_id: str | None) -> AsyncIte
     options: dict[str, Any] = {"proxies": dict.fromkeys(("http", "https"), settings.proxy)} if settings.proxy else {}
     client = BlocklistClient(
         settings.url.rstrip("/"),
+        # It insists on one; the backend's own goes into the headers, whichever it is.
         AzureKeyCredential("unused"),
         authentication_policy=SansIOHTTPPolicy(),
         headers={header: value} if header else {},
@@ -118,6 +119,7 @@ async def connected(backend: ResolvedBackend, client_id: str | None) -> AsyncIte
         connection_timeout=SECONDS,
         read_timeout=SECONDS,
         connection_verify=settings.verify_tls,
+        use_env_settings=settings.trust_environment,
         **options,
     )
     async with client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from gateway.errors import CatalogError
 from gateway.management.blocklists import connected
 from local.azurite import free_port
 from local.content_safety import SafetyServer
+from tests.backends.test_credentials import IdentityEndpoint
 
 
 def backend(url: str, key: str | None = "safety-key", kind: str = "header") -> ResolvedBackend:
@@ -73,6 +75,40 @@ async def test_a_credential_in_the_query_is_refused_at_once(safety: SafetyServer
         async with connected(backend(safety.url, kind="query"), None):
             pass
     assert safety.stats()["requests"] == 0
+
+
+async def test_a_proxy_of_the_environment_is_used_only_where_the_backend_says_so(
+    safety: SafetyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in calls."""
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    for name in ("http_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    own = backend(safety.url)
+    async with connected(own, None) as lists:
+        assert await lists.all() == []
+    trusting = replace(own, settings=own.settings.model_copy(update={"trust_environment": True}))
+    async with connected(trusting, None) as lists:
+        with pytest.raises(CatalogError, match="cannot be reached"):
+            await lists.all()
+
+
+async def test_the_managed_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its token is brought; where there is none, that is what is told."""
+    scope = "https://cognitiveservices.azure.com/.default"
+    with SafetyServer(key="token-1") as service, IdentityEndpoint() as platform:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", platform.url)
+        monkeypatch.setenv("IDENTITY_HEADER", "the-header")
+        credentials = {"managedIdentity": {"scope": scope}}
+        settings = BackendSettings.model_validate({"url": service.url, "credentials": credentials})
+        async with connected(ResolvedBackend("safety", settings), "client-1") as lists:
+            assert await lists.all() == []
+        assert [asked["client_id"] for asked in platform.asked] == ["client-1"]
+        platform.failing = True
+        with pytest.raises(CatalogError, match="its managed identity gives no token here"):
+            async with connected(ResolvedBackend("safety", settings), None):
+                pass
+        platform.shutdown()
 
 
 async def test_services_that_do_not_answer_as_they_should(safety: SafetyServer) -> None:
