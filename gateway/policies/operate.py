@@ -110,7 +110,8 @@ def require_json_type(call: Call) -> None:
 def parse_object(content: bytes) -> dict[str, Any]:
     """The body as an object. Raises CallerError with the place of the fault, never with the text around it.
 
-    RFC 8259: UTF-8, without a byte order mark, and without the NaN and Infinity that Python's parser would take.
+    RFC 8259: UTF-8, without a byte order mark, and without the NaN and Infinity that Python's parser would take. No
+    object may name a field twice.
     """
     _require_few_marks(content)
     try:
@@ -140,4 +141,12 @@ def _refuse(constant: str) -> Any:
     raise CallerError("InvalidJson", f"The body is not valid JSON: {constant} is no number in it.")
 
 
-DECODER = json.JSONDecoder(parse_constant=_refuse)
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        # RFC 8259 leaves it open which one counts: what is read here would not be what the backend reads.
+        raise CallerError("InvalidJson", "The body names a field twice in one object.")
+    return fields
+
+
+DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_unique)

@@ -18,6 +18,9 @@ from tests.policies.test_admit import entry
 REFUSED: dict[str, tuple[bytes, str]] = {
     "NaN": (b'{"temperature": NaN}', "InvalidJson"),
     "Infinity": (b'{"temperature": -Infinity}', "InvalidJson"),
+    "a field twice": (b'{"model": "m", "messages": [], "model": "n"}', "InvalidJson"),
+    "a field twice, escaped": (b'{"model": "m", "mod\\u0065l": "n"}', "InvalidJson"),
+    "a field twice, far within": (b'{"messages": [{"role": "user", "content": "a", "content": "b"}]}', "InvalidJson"),
     "a byte order mark": (b'\xef\xbb\xbf{"model": "m"}', "InvalidJson"),
     "UTF-16": ('{"model": "m"}'.encode("utf-16"), "InvalidJson"),
     "UTF-32": ('{"model": "m"}'.encode("utf-32-le"), "InvalidJson"),
