@@ -24,6 +24,18 @@ class ResolvedCache:
     settings: SemanticCache
     backend: ResolvedBackend | None = None
 
+    @property
+    def space(self) -> str:
+        """Names what makes the vectors: who, with which model, of how many dimensions. Others are not compared.
+
+        Empty where there is nobody to make any.
+        """
+        embeddings = self.settings.embeddings
+        if embeddings is None or self.backend is None:
+            return ""
+        place = self.backend.settings.url.rstrip("/")
+        return f"{place} {embeddings.model}:{embeddings.dimensions or ''}"
+
 
 @dataclass(frozen=True, slots=True)
 class Caches:

@@ -95,7 +95,7 @@ def _candidate(kept: Kept, cache: ResolvedCache, vector: Vector, asked: Fingerpr
     import numpy as np
 
     other = np.frombuffer(kept.vector or b"", "<f4")
-    if other.shape != vector.shape:
+    if kept.space != cache.space or other.shape != vector.shape:
         return None
     distance = max(0.0, 1.0 - float(np.vecdot(other, vector)))
     try:

@@ -35,12 +35,11 @@ class CacheRules:
         self.is_openai = entry.api.type == "openai"
         self.serves = settings.mode != "shadow"
         self.embedder = None
-        self.space = ""
+        self.space = resolved.space
         self._vary = [counter_key(part) for part in settings.vary_by]
         embeddings = settings.embeddings
         if embeddings is not None and resolved.backend is not None:
             self.embedder = cache.embedder(resolved.backend, embeddings.model, embeddings.dimensions)
-            self.space = f"{embeddings.model}:{embeddings.dimensions or ''}"
 
     @classmethod
     def of(cls, entry: ApiEntry, product: Product | None, cache: AnswerCache) -> CacheRules | None:

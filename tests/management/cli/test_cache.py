@@ -126,7 +126,7 @@ QUESTIONS = {
 }
 
 
-async def keep(connection: str) -> None:
+async def keep(connection: str, space: str) -> None:
     """Entries as an instance would keep them, the first with its prompt."""
     tables = Tables(Settings(tables=connection))
     for number, question in enumerate(QUESTIONS):
@@ -136,7 +136,7 @@ async def keep(connection: str) -> None:
             prompt="" if number else question,
         )
         vector = vector_of(question, 64).tobytes()
-        await CacheStore(tables).write(Record(Kept(kept, vector, "any:64"), b"answer"))
+        await CacheStore(tables).write(Record(Kept(kept, vector, space), b"answer"))
     await tables.aclose()
 
 
@@ -145,12 +145,13 @@ def test_explain(gateway: CommandLine, storage: str) -> None:
     model = ModelServer()
     try:
         assert gateway("apply", "-f", "-", stdin=CACHED.format(url=model.url)).exit_code == 0
-        asyncio.run(keep(storage))
+        asyncio.run(keep(storage, f"{model.url} any:64"))
+        asyncio.run(keep(storage, f"{model.url} another:64"))
         found = gateway.json("cache", "explain", "--api", "openai", "How do I boil an  egg?")
         table = gateway("cache", "explain", "--api", "openai", "How do I boil an egg?", "--limit", "1").stdout
     finally:
         model.close()
-    assert {each["verdict"] for each in found} == set(QUESTIONS.values())
+    assert sorted(each["verdict"] for each in found) == sorted(QUESTIONS.values())
     assert found == sorted(found, key=lambda each: each["distance"])
     served = next(each for each in found if each["verdict"] == "would be served")
     assert served["prompt"] == next(iter(QUESTIONS))
