@@ -102,6 +102,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 def _take_settings(file: Path | None) -> None:
     """What is in the environment already goes before the file, as in the Core Tools."""
     values = json.loads(file.read_text())["Values"] if file else {}
+    if not all(isinstance(value, str) for value in values.values()):
+        raise TypeError("settings are texts")
     for name, value in values.items():
         os.environ.setdefault(name, value)
 

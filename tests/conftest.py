@@ -47,11 +47,8 @@ async def tables(azurite: str) -> AsyncIterator[Tables]:
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """A Redis with the query engine that was started for these tests."""
-    server = RedisServer()
-    try:
-        yield server.start()
-    finally:
-        server.close()
+    with RedisServer() as server:
+        yield server
 
 
 @pytest.fixture

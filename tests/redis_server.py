@@ -60,6 +60,12 @@ class RedisServer:
             self._process.wait()
             self._process = None
 
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """End it, and remove what it left."""
         self.stop()

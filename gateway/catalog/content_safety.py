@@ -82,8 +82,9 @@ class ContentSafety(Model):
     def _checks_something(self) -> Self:
         if not (self.analyzes or self.shield_prompt):
             raise ValueError("must have categories, blocklists or shieldPrompt: it would check nothing")
-        if self.enforce_on_completions and not self.analyzes:
-            raise ValueError("must have categories or blocklists for enforceOnCompletions: shieldPrompt is for prompts")
+        if self.enforce_on_completions:
+            # A setting that protects nobody would be worse than none.
+            raise ValueError("enforceOnCompletions must be false: answers are not screened by this version")
         if self.images == "analyze" and not self.categories:
             raise ValueError('must have categories for images "analyze": nothing else is found in images')
         return self

@@ -26,7 +26,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"categories": {"Hate": 0}}, "all would be blocked"),
     ({"categories": {"Hate": 7}}, "would never block"),
     ({"categories": {}}, "it would check nothing"),
-    ({"categories": {}, "shieldPrompt": True, "enforceOnCompletions": True}, "shieldPrompt is for prompts"),
+    ({"enforceOnCompletions": True}, "answers are not screened by this version"),
     ({"categories": {}, "shieldPrompt": True, "images": "analyze"}, "must have categories for images"),
     ({"windowSize": 50}, "windowOverlapSize must be less than windowSize"),
     ({"blocklists": ["a", "a"]}, "more than once"),

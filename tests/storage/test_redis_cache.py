@@ -222,12 +222,11 @@ async def test_a_wrong_password(redis_server: RedisServer) -> None:
 
 async def test_a_server_without_the_engine() -> None:
     """Answers to the same text are kept; a search says what is missing."""
-    server = RedisServer(engine=False).start()
-    store = RedisCacheStore(server.url)
-    one = record("one")
-    await store.write(one, MANY)
-    assert await store.same(SCOPE, one.kept.entry.exact) is not None
-    with pytest.raises(NoQueryEngine):
-        await near(store, EAST)
-    await store.aclose()
-    server.close()
+    with RedisServer(engine=False) as server:
+        store = RedisCacheStore(server.url)
+        one = record("one")
+        await store.write(one, MANY)
+        assert await store.same(SCOPE, one.kept.entry.exact) is not None
+        with pytest.raises(NoQueryEngine):
+            await near(store, EAST)
+        await store.aclose()
