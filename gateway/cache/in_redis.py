@@ -51,6 +51,7 @@ class InRedis:
         self._store = store
         self._now = now
         self._steady = steady
+        self._is_lost = False
         self._away_until = 0.0
         self._waiting: OrderedDict[tuple[str, bytes], _Waiting] = OrderedDict()
         self._writer = Writer(self, self, now)
@@ -66,19 +67,22 @@ class InRedis:
         """The entry of the same text."""
         waiting = self._waiting.get((scope, exact))
         if waiting is not None:
-            return waiting.entry if waiting.entry.expires > self._now() else None
-        if self._steady() < self._away_until:
+            if waiting.entry.expires > self._now():
+                return waiting.entry
+            del self._waiting[scope, exact]
+        if not self._may_ask():
             return None
         try:
             kept = await self._store.same(scope, exact)
         except StorageUnavailable as error:
             self._is_away(error)
             return None
+        self._is_lost, self._away_until = False, 0.0
         return kept.entry if kept is not None and kept.entry.expires > self._now() else None
 
     async def nearest(self, scope: str, vector: Vector, context: bytes, threshold: float, limit: int) -> list[Match]:
         """The nearest entries of a conversation at most `threshold` away, nearest first."""
-        if self._steady() < self._away_until:
+        if not self._may_ask():
             return []
         try:
             found = await self._store.nearest(scope, context, vector.astype("<f4").tobytes(), threshold, limit)
@@ -88,6 +92,7 @@ class InRedis:
         except StorageUnavailable as error:
             self._is_away(error)
             return []
+        self._is_lost, self._away_until = False, 0.0
         return [match for match in found if match.entry.expires > self._now()]
 
     async def answer(self, entry: Entry) -> bytes | None:
@@ -143,7 +148,17 @@ class InRedis:
         """Remove entries. Raises StorageUnavailable."""
         await self._store.delete(scope, ids)
 
+    def _may_ask(self) -> bool:
+        """Whether a call may wait for Redis. While it is lost one does at a time, to see whether it is back."""
+        moment = self._steady()
+        if moment < self._away_until:
+            return False
+        if self._is_lost:
+            self._away_until = moment + LOOK_AGAIN_SECONDS
+        return True
+
     def _is_away(self, error: StorageUnavailable) -> None:
+        self._is_lost = True
         self._away_until = self._steady() + LOOK_AGAIN_SECONDS
         self._rarely.warn("the cache in Redis is not asked for a moment: %s", error)
 

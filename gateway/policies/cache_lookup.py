@@ -58,10 +58,11 @@ class Lookup:
         rules, question = self._rules, self._question
         if not self._wish.looks_up:
             return None
-        state = await self._cache.entries.open(question.scope, rules.kind)
+        await self._cache.entries.open(question.scope, rules.kind)
         entry = await self._cache.entries.same(question.scope, question.exact)
         if entry is None:
-            self._miss_for(state)
+            # Again, for it may have gone away at this very question.
+            self._miss_for(await self._cache.entries.open(question.scope, rules.kind))
             return None
         return await self._answer(Match(entry, 0.0), "exact")
 

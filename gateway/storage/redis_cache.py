@@ -14,12 +14,14 @@ beyond them.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from gateway.cache.entry import Match
@@ -221,6 +223,9 @@ class RedisCacheStore:
         return line.row_key, json.dumps(asdict(line))
 
     async def _call(self, work: Callable[[Redis], Awaitable[Any]], allowed: str = "\0") -> Any:
+        if self._made is None:
+            # It takes 70 ms, in which nobody else would have a turn.
+            await asyncio.to_thread(_load)
         from redis.exceptions import RedisError, ResponseError
 
         try:
@@ -241,20 +246,28 @@ class RedisCacheStore:
 
     def _redis(self) -> Redis:
         if self._made is None:
-            from redis.asyncio import Redis
+            from redis.asyncio import BlockingConnectionPool, Redis
             from redis.asyncio.retry import Retry
             from redis.backoff import NoBackoff
 
             # The protocol's version 2 is what every server with a query engine speaks.
-            self._made = Redis.from_url(
+            # More calls at once than there are connections wait for one: that is no outage.
+            pool = BlockingConnectionPool.from_url(
                 self._url,
                 protocol=2,
+                timeout=CALL_SECONDS,
                 socket_connect_timeout=CONNECT_SECONDS,
                 socket_timeout=CALL_SECONDS,
                 max_connections=MOST_CONNECTIONS,
                 retry=Retry(NoBackoff(), 0),
             )
+            self._made = Redis.from_pool(pool)
         return self._made
+
+
+def _load() -> None:
+    for module in ("redis.asyncio", "redis.commands.search.query"):
+        import_module(module)
 
 
 async def _leave(name: bytes, redis: Redis) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from gateway.cache.in_redis import LOOK_AGAIN_SECONDS, InRedis
 from gateway.cache.scope import Kind
-from gateway.storage.redis_cache import RedisCacheStore
-from tests.cache.entries import CONTEXT, SCOPE, entry, exact
+from gateway.storage.redis_cache import MOST_CONNECTIONS, RedisCacheStore
+from tests.cache.entries import CONTEXT, SCOPE, Day, entry, exact
 from tests.redis_server import PASSWORD, RedisServer
 
 KIND = Kind("small/2", 2, 100)
@@ -106,3 +106,59 @@ async def test_without_the_engine(caplog: pytest.LogCaptureFixture) -> None:
             assert await by_meaning(held) == await by_meaning(held) == []
             assert await found(held, "egg") == b"boil it"
     assert caplog.text.count("has no query engine") == 1
+
+
+async def test_more_calls_than_connections(redis_url: str) -> None:
+    """They wait for each other. That is no outage."""
+    async with instance(redis_url) as one, instance(redis_url) as other:
+        one.keep(entry("egg", time.time()), EAST, KIND, b"boil it", "")
+        async with asyncio.timeout(10):
+            while await found(other, "egg") is None:  # noqa: ASYNC110 - it is written in the background
+                await asyncio.sleep(0.01)
+        matches = await asyncio.gather(*(other.same(SCOPE, exact("egg")) for _ in range(5 * MOST_CONNECTIONS)))
+        assert None not in matches
+        assert await other.open(SCOPE, KIND) == "ready"
+
+
+async def test_one_at_a_time_looks_again() -> None:
+    """While Redis is lost, and when the time has come to look again, all others miss at once."""
+    moment = [0.0]
+    with RedisServer() as server:
+        held = InRedis(RedisCacheStore(server.url), steady=lambda: moment[0])
+        assert await held.same(SCOPE, exact("egg")) is None
+        server.freeze()
+        assert await held.same(SCOPE, exact("egg")) is None
+        assert await held.open(SCOPE, KIND) == "unavailable"
+        moment[0] += LOOK_AGAIN_SECONDS
+        looking = asyncio.create_task(held.same(SCOPE, exact("egg")))
+        await asyncio.sleep(0)
+        for _ in range(10):
+            began = time.monotonic()
+            assert await held.same(SCOPE, exact("egg")) is None
+            assert await held.nearest(SCOPE, EAST, CONTEXT, 0.5, 8) == []
+            assert time.monotonic() - began < 0.2
+        assert not looking.done()
+        await looking
+        server.thaw()
+        moment[0] += LOOK_AGAIN_SECONDS
+        assert await held.same(SCOPE, exact("egg")) is None
+        assert await held.open(SCOPE, KIND) == "ready"
+        await held.aclose()
+
+
+async def test_what_was_over_before_it_was_written() -> None:
+    """It does not stand before what others have kept since."""
+    day = Day(time.time())
+    with RedisServer() as server:
+        held, other = InRedis(RedisCacheStore(server.url), day), InRedis(RedisCacheStore(server.url))
+        assert await held.same(SCOPE, exact("egg")) is None
+        server.stop()
+        held.keep(entry("egg", day(), seconds=5), EAST, KIND, b"old", "")
+        day.time += 6
+        server.start()
+        other.keep(entry("egg", time.time()), EAST, KIND, b"new", "")
+        async with asyncio.timeout(30):
+            while await found(held, "egg") != b"new":  # noqa: ASYNC110 - it is written in the background
+                await asyncio.sleep(0.02)
+        for each in (held, other):
+            await each.aclose()

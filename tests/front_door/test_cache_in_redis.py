@@ -99,6 +99,7 @@ def test_redis_goes_away(cached: Cached) -> None:
     """Callers get their answers from the backend; the log has no password in it."""
     assert cached.said("Is anybody there?").startswith("MISS")
     cached.redis.stop()
+    assert cached.said("Is it gone?") == "MISS; unavailable"
     answers = [cached.ask(f"Is it {number}?") for number in range(10)]
     assert {answer.status_code for answer in answers} == {200}
     assert "MISS; unavailable" in {answer.headers["x-cache"] for answer in answers}
