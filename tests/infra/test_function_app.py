@@ -11,8 +11,6 @@ from tests.infra.bicep_file import INFRA, read
 from tests.infra.deployment import Deployment, deploy
 from tests.infra.given import ALL, app_settings
 
-# Settings of features that not every version of the gateway has.
-OPTIONAL_SETTINGS = {"GATEWAY_CACHE"}
 SET_BY_AZURE = {"WEBSITE_SITE_NAME", "REGION_NAME"}
 
 
@@ -75,7 +73,7 @@ def test_every_setting_that_is_read_is_set_or_documented() -> None:
 
 def test_every_setting_that_is_set_is_read(full: Deployment) -> None:
     """By the gateway, by an exporter of metrics as documented, or by the Functions host."""
-    known = {item.metadata["name"] for item in fields(Settings)} | OPTIONAL_SETTINGS | ALL["appSettings"].keys()
+    known = {item.metadata["name"] for item in fields(Settings)} | ALL["appSettings"].keys()
     metrics = (INFRA.parent / "docs/metrics.md").read_text()
     strange = {name for name in app_settings(full).keys() - known if f"`{name}`" not in metrics}
     assert {name for name in strange if not name.startswith("AzureWebJobsStorage__")} == set()

@@ -29,9 +29,6 @@ TABLES = {
     "operation_Id: string, operation_ParentId: string, cloud_RoleName: string, cloud_RoleInstance: string, "
     "appName: string, itemCount: int)",
 }
-# Fields and codes of content safety, where it applies.
-OPTIONAL_FIELDS = {"contentSafety"}
-OPTIONAL_CODES = {"content_filter", "content_safety_unavailable"}
 
 
 def workbook_queries() -> dict[str, str]:
@@ -107,8 +104,8 @@ def documented_fields() -> set[str]:
 def test_a_query_asks_for_what_the_gateway_writes(name: str, query: str) -> None:
     """Fields of the request log, names of metrics, their dimensions, and codes of errors."""
     fields = set(re.findall(r"\b[lL]ine\.(\w+)", query))
-    assert fields <= documented_fields() | OPTIONAL_FIELDS
-    assert set(re.findall(r'\.code == "(\w+)"', query)) <= CODES.keys() | OPTIONAL_CODES
+    assert fields <= documented_fields()
+    assert set(re.findall(r'\.code == "(\w+)"', query)) <= CODES.keys()
     metrics = (ROOT / "docs/metrics.md").read_text()
     assert [each for each in re.findall(r'\bname == "([^"]+)"', query) if f"`{each}`" not in metrics] == []
     for dimension in re.findall(r'customDimensions\["([^"]+)"\]', query):
