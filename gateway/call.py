@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gateway.llm.operations import Operation
     from gateway.llm.tokens import Protocol
     from gateway.llm.usage import Usage
+    from gateway.safety.answers.screening import AnswerScreening
 
 Header = tuple[bytes, bytes]
 
@@ -71,7 +72,8 @@ class Outcome:
 class CacheNote:
     """What the cache has done for a call. `status` is what `x-cache` says: HIT, MISS or BYPASS, and more of it.
 
-    `would_be` is what it would have been, had the policy not been to look only. `age` is in seconds.
+    `would_be` is what it would have been, had the policy not been to look only. `age` is in seconds. `stamp` says by
+    which settings content safety has screened the answer; empty if it has not.
     """
 
     status: str
@@ -81,6 +83,7 @@ class CacheNote:
     would_be: str | None = None
     embedding_tokens: int = 0
     embedding_seconds: float | None = None
+    stamp: str = ""
 
     def headers(self) -> list[Header]:
         """For the caller."""
@@ -94,12 +97,20 @@ class CacheNote:
         return headers
 
 
+# Of content safety, from the best to the worst. `known`: it is clean, and nobody had to be asked.
+SAFETY_STATUSES = ("known", "clean", "unavailable", "blocked")
+
+
 @dataclass(slots=True)
 class SafetyNote:
-    """What content safety has found. `status`: known, clean, blocked or unavailable. `seconds`: spent screening."""
+    """What content safety has found. `status`: known, clean, unavailable or blocked. `seconds`: spent screening."""
 
     status: str = "clean"
     seconds: float = 0.0
+
+    def worsen(self, status: str) -> None:
+        """It is this bad at least."""
+        self.status = max(self.status, status, key=SAFETY_STATUSES.index)
 
 
 def first_value(headers: Iterable[Header], name: bytes) -> bytes | None:
@@ -152,6 +163,8 @@ class Call:
     # None where nothing screens.
     safety: SafetyNote | None = None
     screening: asyncio.Task[None] | None = None
+    # None where answers are not screened.
+    answer_screening: AnswerScreening | None = None
     # In billionths of a US dollar.
     cost: int | None = None
     # From `started` to the first byte of the backend's answer on its way to the caller.

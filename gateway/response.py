@@ -11,8 +11,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.call import Call, Header, Reply, close_body
-from gateway.errors import CallerError, GatewayError, UnavailableError
+from gateway.errors import CallerError, GatewayError, PolicyError, UnavailableError
 from gateway.llm.answer_reader import AnswerReader
+from gateway.llm.endings import done
 from gateway.llm.sse import COMMENT, DONE, error_event
 from gateway.llm.stream_reader import StreamReader
 from gateway.llm.tokens import Protocol
@@ -234,8 +235,14 @@ class _EventStream:
         """Tell the caller, in the stream, that this is not its proper end. Half an event that was held is dropped."""
         self._call.outcome.code = error.code
         words = error_event(error.body())
+        if self._call.protocol is Protocol.ANTHROPIC:
+            # Its clients read no event without a name.
+            words = b"event: error\n" + words
         if error is self._reader.cut and self._call.protocol is Protocol.CHAT:
             words = self._reader.last_chunk() + words + DONE
+        elif isinstance(error, PolicyError):
+            # Whoever has ended the stream has said so, in its own words, before.
+            words += done(self._call.protocol)
         await self._output.write((b"\n\n" if self._reader.mid_event else b"") + words)
 
     @property

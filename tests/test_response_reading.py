@@ -73,7 +73,10 @@ LAST = (
     b'data: {"id":"c-1","created":7,"model":"m","object":"chat.completion.chunk",'
     b'"choices":[{"index":0,"delta":{},"finish_reason":"length"}]}\n\n'
 )
-PROTOCOLS = {"chat": (Protocol.CHAT, LAST, b"data: [DONE]\n\n"), "another": (Protocol.ANTHROPIC, b"", b"")}
+PROTOCOLS = {
+    "chat": (Protocol.CHAT, LAST, b"data: [DONE]\n\n"),
+    "another": (Protocol.ANTHROPIC, b"event: error\n", b""),
+}
 
 
 @pytest.mark.parametrize(("protocol", "before", "after"), PROTOCOLS.values(), ids=PROTOCOLS.keys())

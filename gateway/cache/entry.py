@@ -15,6 +15,7 @@ class Entry:
 
     `id` is also the row key and what `x-cache-id` says: 13 digits of milliseconds since 1970, "-", 12 hex characters.
     `fingerprint` is the guard's, and empty if there is none; `prompt` is there only if the operator has it stored.
+    `stamp` says by which settings content safety has screened the answer; empty if it has not.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Entry:
     api: str
     subscription: str
     prompt: str = ""
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)

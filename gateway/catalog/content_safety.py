@@ -82,9 +82,8 @@ class ContentSafety(Model):
     def _checks_something(self) -> Self:
         if not (self.analyzes or self.shield_prompt):
             raise ValueError("must have categories, blocklists or shieldPrompt: it would check nothing")
-        if self.enforce_on_completions:
-            # A setting that protects nobody would be worse than none.
-            raise ValueError("enforceOnCompletions must be false: answers are not screened by this version")
+        if self.enforce_on_completions and not self.analyzes:
+            raise ValueError("must have categories or blocklists for enforceOnCompletions: the shield is for prompts")
         if self.images == "analyze" and not self.categories:
             raise ValueError('must have categories for images "analyze": nothing else is found in images')
         return self
@@ -112,7 +111,9 @@ class ContentSafety(Model):
         for category, threshold in other.categories.items():
             thresholds[category] = min(threshold, thresholds.get(category, threshold))
         both = (self, other)
-        sizes = [each.window_size for each in both]
+        sizes = [each.window_size for each in both if each.enforce_on_completions] or [
+            each.window_size for each in both
+        ]
         return self.model_copy(
             update={
                 "shield_prompt": self.shield_prompt or other.shield_prompt,

@@ -31,6 +31,8 @@ class EventWatcher:
 
     def feed(self, piece: bytes) -> int:
         """Take the next bytes of the stream; returns how many of them end with the last complete event."""
+        if not piece:
+            return 0
         start = complete = 0
         if self._after_carriage_return and piece.startswith(b"\n"):
             start = 1
@@ -67,15 +69,16 @@ class EventWatcher:
 class EventBuffer:
     """Whole events, cut from pieces that end anywhere: what is sent never stops in the middle of an event.
 
-    One that grows beyond `MAXIMUM_HELD_BYTES`, or is let go, goes through as it comes from then on, and `mid_event`
-    says so until it ends.
+    One that grows beyond `most_held` bytes, or is let go, goes through as it comes from then on, and `mid_event` says
+    so until it ends.
     """
 
-    __slots__ = ("watcher", "mid_event", "_held")
+    __slots__ = ("watcher", "mid_event", "_held", "_most_held")
 
-    def __init__(self) -> None:
+    def __init__(self, most_held: int = MAXIMUM_HELD_BYTES) -> None:
         self.watcher = EventWatcher()
         self.mid_event = False
+        self._most_held = most_held
         self._held = bytearray()
 
     def feed(self, piece: bytes) -> bytes:
@@ -87,7 +90,7 @@ class EventBuffer:
             self.mid_event = False
             return ready
         self._held += piece
-        if not self.mid_event and len(self._held) <= MAXIMUM_HELD_BYTES:
+        if not self.mid_event and len(self._held) <= self._most_held:
             return b""
         return self.let_go()
 

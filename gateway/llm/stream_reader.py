@@ -5,15 +5,16 @@ What the caller gets is byte for byte what the backend sent, but for the one eve
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.errors import GatewayError
 from gateway.llm.delivered import Count, DeliveredText
+from gateway.llm.endings import last_chunk
 from gateway.llm.events import split_events
 from gateway.llm.sse import EventBuffer
+from gateway.llm.tokens import Protocol
 from gateway.llm.usage import Usage, delivered_text, usage_of
 
 OnText = Callable[[str], None]
@@ -84,10 +85,7 @@ class StreamReader:
 
     def last_chunk(self) -> bytes:
         """What ends a chat completion that was cut: its model has reached a length that it was not to exceed."""
-        chunk = {name: self._cut_at[name] for name in ("id", "created", "model") if name in self._cut_at}
-        chunk["object"] = "chat.completion.chunk"
-        chunk["choices"] = [{"index": 0, "delta": {}, "finish_reason": "length"}]
-        return b"data: " + json.dumps(chunk, separators=(",", ":")).encode() + b"\n\n"
+        return last_chunk(Protocol.CHAT, self._cut_at, "length")
 
     def _read(self, ready: bytes) -> bytes:
         if self._half or self._buffer.mid_event:

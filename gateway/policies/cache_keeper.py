@@ -41,6 +41,8 @@ class Keeper:
         self._subscription = call.caller.subscription or ""
         self._model = shown_model(call) or ""
         self._protocol = call.protocol
+        self._stamp = call.answer_screening.stamp if call.answer_screening is not None else ""
+        self._safety = call.safety
         self._collector: Collector | None = None
         self._are_events = False
         self._fingerprint: Fingerprint | None = None
@@ -110,4 +112,8 @@ class Keeper:
             api=self._rules.api,
             subscription=self._subscription,
             prompt=question.text if settings.store_prompts else "",
+            stamp="" if self._is_unscreened() else self._stamp,
         )
+
+    def _is_unscreened(self) -> bool:
+        return self._safety is not None and self._safety.status == "unavailable"

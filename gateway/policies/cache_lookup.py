@@ -47,11 +47,14 @@ class Lookup:
 
     @property
     def flight_key(self) -> bytes:
-        """The same for those who can share a call to the backend: they ask the same, and in the same form."""
+        """The same for those who can share a call to the backend: they ask the same, in the same form.
+
+        And their answers are screened alike.
+        """
         question = self._question
         form = b"%d%d" % (question.streams, question.wants_usage)
         own = b"" if self.serves else secrets.token_bytes(8)
-        return b"|".join((question.scope.encode(), question.exact, form, own))
+        return b"|".join((question.scope.encode(), question.exact, form, _stamp(self._call).encode(), own))
 
     async def exact(self) -> Reply | None:
         """The answer to the same text, if it is kept. No embedding is asked for."""
@@ -120,7 +123,7 @@ class Lookup:
             return None
         age = max(0, int(self._cache.now() - match.entry.created))
         self.note.status, self.note.id, self.note.age = f"HIT; {how}", match.entry.id, age
-        self.note.distance = match.distance
+        self.note.distance, self.note.stamp = match.distance, match.entry.stamp
         self._call.outcome.cached = True
         moment, new_id = int(self._cache.now()), lambda: uuid.uuid4().hex
         if self._question.streams:
@@ -129,7 +132,7 @@ class Lookup:
 
     def shared(self, reply: Reply) -> Reply:
         """What another call's answer is to this one: nothing was asked for it."""
-        self.note.status = "HIT; exact"
+        self.note.status, self.note.stamp = "HIT; exact", _stamp(self._call)
         self._call.outcome.cached = True
         hides_usage = (
             self._rules.is_openai
@@ -151,3 +154,7 @@ class Lookup:
     def _miss_for(self, state: State) -> None:
         if state != "ready":
             self.note.status = f"MISS; {state}"
+
+
+def _stamp(call: Call) -> str:
+    return call.answer_screening.stamp if call.answer_screening is not None else ""

@@ -55,7 +55,7 @@ class Forward:
         assert call.operation is not None
         headers = to_backend(call.headers, self._dropped_headers)
         headers.append((b"x-request-id", call.request_id.encode("latin-1")))
-        if self._is_openai or call.protocol is not None:
+        if self._is_openai or call.protocol is not None or call.answer_screening is not None:
             # The gateway reads these answers; undoing a compression the caller does not need would only cost.
             headers = [pair for pair in headers if pair[0] != b"accept-encoding"]
             headers.append((b"accept-encoding", b"identity"))

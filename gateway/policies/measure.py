@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gateway.call import Call, Outcome, Reply, close_body
+from gateway.call import Call, Outcome, Reply
 from gateway.llm.answer_reader import AnswerReader
 from gateway.llm.asking import asks_for_usage, with_usage_asked_for
 from gateway.llm.json_values import object_in
@@ -18,6 +16,7 @@ from gateway.llm.tokenizer import Tokenizer
 from gateway.llm.tokens import WITHOUT_COMPLETION, Protocol, prompt_tokens_now
 from gateway.llm.usage import Usage, is_json
 from gateway.llm.whole_reader import LONGEST_READ_BYTES
+from gateway.whole_body import read_whole_body
 
 if TYPE_CHECKING:
     from gateway.catalog.snapshot import ApiEntry
@@ -70,12 +69,12 @@ class Measure:
         if reader is None:
             return
         reader.stop_telling()
-        if _is_refused(reader, outcome):
+        if _is_refused(call, reader, outcome):
             return
         reported = reader.usage
         is_measured = reported is not None or call.protocol is not None
         counted = reader.tokens() if is_measured and call.protocol not in WITHOUT_COMPLETION else 0
-        if not (counted or (reported is not None and reported.completion)) and _has_failed(reader, outcome):
+        if not (counted or (reported is not None and reported.completion)) and _has_failed(call, reader, outcome):
             return
         if reported is not None:
             call.usage = replace(reported, completion=reported.completion + counted) if counted else reported
@@ -101,16 +100,22 @@ def _kept_prompt(call: Call) -> bytes | None:
     return call.content if len(call.content) <= LONGEST_KEPT_PROMPT_BYTES else None
 
 
-def _is_refused(reader: AnswerReader, outcome: Outcome) -> bool:
+def is_filtered(call: Call, code: str | None) -> bool:
+    """Whether it was the answer in which content safety has found something: it was made all the same."""
+    return code == "content_filter" and call.reader is not None and call.reader.status is not None
+
+
+def _is_refused(call: Call, reader: AnswerReader, outcome: Outcome) -> bool:
     """By the backend or by a policy. Whoever leaves while the backend is at work pays for what it was asked."""
     if reader.status is not None and reader.status >= 300:
         return True
-    return outcome.status >= 300 and not outcome.aborted
+    return outcome.status >= 300 and not outcome.aborted and not is_filtered(call, outcome.code)
 
 
-def _has_failed(reader: AnswerReader, outcome: Outcome) -> bool:
+def _has_failed(call: Call, reader: AnswerReader, outcome: Outcome) -> bool:
     """Through no fault of the caller's, nor of a limit that it has reached."""
-    return outcome.code is not None and not outcome.aborted and reader.cut is None
+    is_failure = outcome.code is not None and not is_filtered(call, outcome.code)
+    return is_failure and not outcome.aborted and reader.cut is None
 
 
 async def read_whole(call: Call, reply: Reply) -> Reply:
@@ -123,7 +128,7 @@ async def read_whole(call: Call, reply: Reply) -> Reply:
     if not isinstance(reply.body, bytes):
         if reply.is_event_stream or not is_json(reply.headers):
             return reply
-        reply.body = await _read(reply.body)
+        reply.body = await read_whole_body(reply.body, LONGEST_READ_BYTES)
     if isinstance(reply.body, bytes):
         reader = call.reader.of_pieces(reply.headers)
         reader.take_whole(reply.body)
@@ -141,38 +146,3 @@ def counted_whole(call: Call, reply: Reply, tokenizer: Tokenizer) -> Usage | Non
     call.estimated_prompt = _prompt_tokens(call, _kept_prompt(call), tokenizer)
     completion = 0 if call.protocol in WITHOUT_COMPLETION else call.reader.tokens_of_whole()
     return Usage(call.estimated_prompt, completion)
-
-
-async def _read(body: AsyncIterator[bytes]) -> bytes | AsyncIterator[bytes]:
-    pieces: list[bytes] = []
-    size = 0
-    try:
-        async for piece in body:
-            pieces.append(piece)
-            size += len(piece)
-            if size > LONGEST_READ_BYTES:
-                return _Resumed(pieces, body)
-    except BaseException:
-        await close_body(body)
-        raise
-    await close_body(body)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-class _Resumed:
-    """A body of which the beginning has been read."""
-
-    __slots__ = ("_beginning", "_rest")
-
-    def __init__(self, beginning: list[bytes], rest: AsyncIterator[bytes]) -> None:
-        self._beginning = deque(beginning)
-        self._rest = rest
-
-    def __aiter__(self) -> _Resumed:
-        return self
-
-    async def __anext__(self) -> bytes:
-        return self._beginning.popleft() if self._beginning else await anext(self._rest)
-
-    async def aclose(self) -> None:
-        await close_body(self._rest)

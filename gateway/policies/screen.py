@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,12 +11,15 @@ from gateway.cache.rarely import Rarely
 from gateway.call import Call, Outcome, Reply, SafetyNote, close_body
 from gateway.errors import CallerError, GatewayError
 from gateway.policies.screen_answers import screened
+from gateway.safety.answers.replies import screened_reply
+from gateway.safety.answers.screening import AnswerScreening
 from gateway.safety.asked import Asked
-from gateway.safety.refusal import unavailable, violation
+from gateway.safety.judging import judge
+from gateway.safety.refusal import mark, violation
 from gateway.safety.screener import Screener
 from gateway.safety.screeners import Screeners
 from gateway.safety.texts import asked_of
-from gateway.safety.verdict import ScreeningUnavailable, Verdict
+from gateway.safety.verdict import Verdict
 
 if TYPE_CHECKING:
     from gateway.catalog.models import Product
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
     from gateway.pipeline import Next
 
 WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
-UNAVAILABLE_HEADER = (b"x-content-safety", b"unavailable")
 
 log = logging.getLogger("gateway.safety")
+
+_Compiled = tuple[tuple[Screener, ...], AnswerScreening | None]
 
 
 class Screen:
@@ -37,17 +40,19 @@ class Screen:
         self._entry = entry
         self._screeners = screeners
         self._rarely = Rarely(log)
-        self._compiled: dict[str | None, tuple[Screener, ...]] = {}
+        self._compiled: dict[str | None, _Compiled] = {}
 
     async def __call__(self, call: Call, next: Next) -> Reply:
-        screeners = self._of(call.caller.product)
-        if not screeners or call.method in WITHOUT_BODY:
-            return await next(call)
-        call.safety = SafetyNote("known")
-        self._begin(call, screeners)
+        screeners, answers = self._of(call.caller.product)
+        call.answer_screening = answers
+        if screeners and call.method not in WITHOUT_BODY:
+            call.safety = SafetyNote("known")
+            self._begin(call, screeners)
         reply = await _answered(call, next)
-        if call.safety.status == "unavailable":
-            reply.headers = [*reply.headers, UNAVAILABLE_HEADER]
+        if answers is not None and _is_from_before(call, answers):
+            reply = await _screened_again(call, reply, answers)
+        if call.safety is not None and call.safety.status == "unavailable":
+            mark(reply)
         return reply
 
     def _begin(self, call: Call, screeners: Sequence[Screener]) -> None:
@@ -57,13 +62,14 @@ class Screen:
             call.screening.add_done_callback(_retrieve)
             call.on_end(_cancel)
 
-    def _of(self, product: Product | None) -> tuple[Screener, ...]:
+    def _of(self, product: Product | None) -> _Compiled:
         name = product.name if product else None
-        screeners = self._compiled.get(name)
-        if screeners is None:
+        compiled = self._compiled.get(name)
+        if compiled is None:
             screeners = tuple(map(self._screeners.of, self._entry.screenings.holding(product)))
-            self._compiled[name] = screeners
-        return screeners
+            compiled = screeners, AnswerScreening.of(screeners, self._entry.api.name)
+            self._compiled[name] = compiled
+        return compiled
 
     def _unknown(self, call: Call, screeners: Sequence[Screener]) -> list[tuple[Screener, Asked]]:
         """Whom to ask, and what. Raises for what is known, or known never to be."""
@@ -80,32 +86,15 @@ class Screen:
         return unknown
 
     def _not_readable(self, call: Call, screener: Screener) -> None:
+        _note(call).worsen("unavailable")
         if screener.settings.on_error == "block":
-            _note(call).status = "unavailable"
             raise CallerError("InvalidBody", "The body cannot be screened: send its texts as text in a JSON object.")
-        self._pass(call, "not-text")
+        self._tell("not-text")
 
     async def _screen(self, call: Call, unknown: Sequence[tuple[Screener, Asked]]) -> None:
-        """All at the same time; a violation goes before a failure."""
-        note = _note(call)
-        if note.status == "known":
-            note.status = "clean"
-        started = time.perf_counter()
-        try:
-            found = await asyncio.gather(*(_ask(screener, asked) for screener, asked in unknown))
-        finally:
-            note.seconds = time.perf_counter() - started
-        for (screener, _), verdict in zip(unknown, found, strict=True):
-            if isinstance(verdict, Verdict) and verdict.blocks:
-                raise _blocked(call, verdict, screener)
-        for (screener, _), failed in zip(unknown, found, strict=True):
-            if isinstance(failed, ScreeningUnavailable):
-                self._pass(call, failed.reason)
-                if screener.settings.on_error == "block":
-                    raise unavailable()
+        await judge(unknown, _note(call), self._tell)
 
-    def _pass(self, call: Call, reason: str) -> None:
-        _note(call).status = "unavailable"
+    def _tell(self, reason: str) -> None:
         self._rarely.warn("a request to %s could not be screened: %s", self._entry.api.name, reason)
 
 
@@ -133,15 +122,17 @@ async def _answered(call: Call, next: Next) -> Reply:
     return reply
 
 
-async def _ask(screener: Screener, asked: Asked) -> Verdict | ScreeningUnavailable:
+def _is_from_before(call: Call, answers: AnswerScreening) -> bool:
+    """Whether the answer comes from the cache, and was screened by other settings or not at all."""
+    return call.outcome.cached and (call.cache is None or call.cache.stamp != answers.stamp)
+
+
+async def _screened_again(call: Call, reply: Reply, answers: AnswerScreening) -> Reply:
     try:
-        return await screener.screen(asked)
-    except ScreeningUnavailable as failed:
-        return failed
-    except Exception:
-        # A fault of our own is no reason to let anything through.
-        log.exception("a screening failed")
-        return ScreeningUnavailable("error")
+        return await screened_reply(call, reply, answers)
+    except GatewayError:
+        call.outcome.cached = False
+        raise
 
 
 def _asked(call: Call, screener: Screener) -> Asked:
@@ -152,7 +143,7 @@ def _asked(call: Call, screener: Screener) -> Asked:
 
 
 def _blocked(call: Call, verdict: Verdict, screener: Screener) -> GatewayError:
-    _note(call).status = "blocked"
+    _note(call).worsen("blocked")
     return violation(verdict, screener.settings.reveal)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.call import Reply
 from gateway.catalog.content_safety import Reveal
 from gateway.errors import PolicyError, UnavailableError
 from gateway.safety.verdict import SEVERITY_WORDS, Finding, Verdict
+
+UNAVAILABLE_HEADER = (b"x-content-safety", b"unavailable")
 
 
 def violation(verdict: Verdict, reveal: Reveal) -> PolicyError:
@@ -20,6 +23,12 @@ def violation(verdict: Verdict, reveal: Reveal) -> PolicyError:
 def unavailable() -> UnavailableError:
     """503: whether the content is safe cannot be known now."""
     return UnavailableError("content_safety_unavailable", headers={"retry-after": "5"})
+
+
+def mark(reply: Reply) -> None:
+    """Have the caller told that something was not screened."""
+    if UNAVAILABLE_HEADER not in reply.headers:
+        reply.headers = [*reply.headers, UNAVAILABLE_HEADER]
 
 
 def _shown(finding: Finding, reveal: Reveal) -> dict[str, Any]:

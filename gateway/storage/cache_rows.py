@@ -27,6 +27,7 @@ LOADED = (
     "expires",
     "api",
     "subscription",
+    "stamp",
     "removes",
     "before",
 )
@@ -121,6 +122,8 @@ def to_entity(record: Record) -> dict[str, Any]:
     }
     if vector is not None:
         entity["vector"] = vector
+    if entry.stamp:
+        entity["stamp"] = entry.stamp
     if entry.prompt:
         # It is there for people to look at: its beginning will do.
         entity["prompt"] = storable(entry.prompt[:PIECE])
@@ -182,6 +185,7 @@ def to_kept(values: Mapping[str, Any]) -> Kept:
         api=_text(values["api"]),
         subscription=_text(values["subscription"]),
         prompt=_text(values.get("prompt") or ""),
+        stamp=_text(values.get("stamp") or ""),
     )
     return Kept(entry, None if vector is None else _bytes(vector), _text(values["space"]))
 

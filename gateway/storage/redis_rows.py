@@ -14,7 +14,9 @@ FLOAT_BYTES = 4
 TEXTS = ("space", "api", "subscription", "prompt")
 BYTES = ("context", "exact", "fingerprint")
 MOMENTS = ("created", "expires")
-FIELDS = (*TEXTS, *BYTES, *MOMENTS)
+# Not there in what was kept before it was.
+STAMP = "stamp"
+FIELDS = (*TEXTS, *BYTES, *MOMENTS, STAMP)
 # The name of the field with the vector, which says how long it is: the index of vectors of that length looks for it.
 VECTOR = "vector"
 
@@ -60,6 +62,7 @@ def to_fields(record: Record) -> dict[Any, Any]:
         "api": entry.api,
         "subscription": entry.subscription,
         "prompt": storable(entry.prompt),
+        STAMP: entry.stamp,
         "answer": record.answer,
     }
     if vector is not None:
@@ -77,6 +80,7 @@ def from_fields(scope: str, id: str, values: Mapping[str, bytes | None], vector:
                 **{name: said[name] for name in TEXTS},
                 **{name: bytes.fromhex(said[name]) for name in BYTES},
                 **{name: float(said[name]) for name in MOMENTS},
+                STAMP: said.get(STAMP),
                 "PartitionKey": scope,
                 "RowKey": id,
                 VECTOR: vector,

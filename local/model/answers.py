@@ -1,7 +1,7 @@
 """What the model says, as a rule that tests can repeat.
 
-It echoes the start of the last user message; asked for N words, it recites N words. It calls the tools that a user's
-message names, or that `tool_choice` forces, with arguments made from their schema.
+It echoes the start of the last user message; asked for N words, it recites N words; asked to say something, it says it.
+It calls the tools that a user's message names, or that `tool_choice` forces, with arguments made from their schema.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from itertools import cycle, islice
 from typing import Any
 
 from local.model.tokens import count_tokens, tokens_of
+from local.model.wishes import Wishes
 
 ECHOED_TOKENS = 20
 # Some are longer than one byte a letter, for those who cut a stream at bytes.
@@ -48,10 +49,17 @@ class Answer:
         return count_tokens(self.text) + sum(call.tokens for call in self.calls)
 
 
-def compose(prompt: str, words: int | None = None, index: int = 0) -> str:
+def wanted(wishes: Wishes) -> str | None:
+    """The text that the caller has asked for, if it has."""
+    if wishes.words is not None:
+        return " ".join(islice(cycle(WORDS), wishes.words))
+    return wishes.say
+
+
+def compose(prompt: str, wanted: str | None = None, index: int = 0) -> str:
     """The full text of an answer. The second and later choices of one request are numbered."""
-    if words is not None:
-        return " ".join(islice(cycle(WORDS), words))
+    if wanted is not None:
+        return wanted
     # JSON can carry half a surrogate pair, UTF-8 cannot.
     heard = prompt.encode(errors="replace").decode()
     text = "You said: " + "".join(tokens_of(heard)[:ECHOED_TOKENS]).strip()

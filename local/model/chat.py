@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from local.model.answers import Answer, ToolCall, compose, cut, structured, tool_calls
+from local.model.answers import Answer, ToolCall, compose, cut, structured, tool_calls, wanted
 from local.model.events import DONE, event, event_stream
 from local.model.reading import MOST_CHOICES, model_of, objects, read_object, strings, text_of, whole_number
 from local.model.tokens import count_tokens, tokens_of
@@ -23,7 +23,7 @@ async def chat_completions(request: Request) -> Response:
     wishes = Wishes.of(request)
     head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": model_of(request, body)}
     messages = objects(body, "messages")
-    answers = _answers(body, messages, wishes.words)
+    answers = _answers(body, messages, wanted(wishes))
     usage = None if wishes.no_usage else _usage(messages, answers)
     if body.get("stream"):
         return event_stream(_stream(head, body, answers, usage, wishes))
@@ -33,14 +33,14 @@ async def chat_completions(request: Request) -> Response:
     return JSONResponse(whole)
 
 
-def _answers(body: dict[str, Any], messages: list[dict[str, Any]], words: int | None) -> list[Answer]:
+def _answers(body: dict[str, Any], messages: list[dict[str, Any]], said: str | None) -> list[Answer]:
     count = whole_number(body, "n", maximum=MOST_CHOICES) or 1
     maximum = whole_number(body, "max_completion_tokens", "max_tokens")
     prompt = next((text_of(item.get("content")) for item in reversed(messages) if item.get("role") == "user"), "")
     calls = tool_calls(body, prompt if messages[-1].get("role") == "user" else None)
     if calls:
         return [Answer("", calls, "tool_calls")] * count
-    texts = [structured(compose(prompt, words, index), body.get("response_format")) for index in range(count)]
+    texts = [structured(compose(prompt, said, index), body.get("response_format")) for index in range(count)]
     return [cut(text, strings(body.get("stop")), maximum) for text in texts]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from local.model.answers import Answer, compose, cut
+from local.model.answers import Answer, compose, cut, wanted
 from local.model.events import DONE, event, event_stream
 from local.model.reading import MOST_CHOICES, model_of, read_object, strings, whole_number
 from local.model.token_input import TokenInput, read_inputs
@@ -29,7 +29,7 @@ async def completions(request: Request) -> Response:
         "model": model_of(request, body),
     }
     prompts = read_inputs(body, "prompt")
-    answers = _answers(body, prompts, wishes.words)
+    answers = _answers(body, prompts, wanted(wishes))
     usage = None if wishes.no_usage else _usage(prompts, answers)
     if body.get("stream"):
         return event_stream(_stream(head, body, answers, usage, wishes))
@@ -37,11 +37,11 @@ async def completions(request: Request) -> Response:
     return JSONResponse({**head, "choices": choices, **({} if usage is None else {"usage": usage})})
 
 
-def _answers(body: dict[str, Any], prompts: list[TokenInput], words: int | None) -> list[Answer]:
+def _answers(body: dict[str, Any], prompts: list[TokenInput], said: str | None) -> list[Answer]:
     count = whole_number(body, "n", maximum=MOST_CHOICES) or 1
     maximum = whole_number(body, "max_tokens")
     stop = strings(body.get("stop"))
-    return [cut(compose(prompt.text, words, index), stop, maximum) for prompt in prompts for index in range(count)]
+    return [cut(compose(prompt.text, said, index), stop, maximum) for prompt in prompts for index in range(count)]
 
 
 def _usage(prompts: list[TokenInput], answers: list[Answer]) -> dict[str, int]:

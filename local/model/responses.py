@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from local.model.answers import Answer, compose, cut, structured, tool_calls
+from local.model.answers import Answer, compose, cut, structured, tool_calls, wanted
 from local.model.errors import ModelError
 from local.model.events import event_stream
 from local.model.reading import invalid, missing, model_of, read_object, text_of, whole_number
@@ -33,7 +33,7 @@ class Responses:
         wishes = Wishes.of(request)
         model = model_of(request, body)
         items = _items(body)
-        answer = _answer(body, items, wishes.words)
+        answer = _answer(body, items, wanted(wishes))
         response = _describe(body, model, answer, None if wishes.no_usage else _usage(body, items, answer))
         if body.get("store", True):
             self._keep(response)
@@ -70,14 +70,14 @@ def _items(body: dict[str, Any]) -> list[dict[str, Any]]:
     return items
 
 
-def _answer(body: dict[str, Any], items: list[dict[str, Any]], words: int | None) -> Answer:
+def _answer(body: dict[str, Any], items: list[dict[str, Any]], said: str | None) -> Answer:
     prompt = next((text_of(item.get("content")) for item in reversed(items) if item.get("role") == "user"), "")
     calls = tool_calls(body, prompt if items[-1].get("role") == "user" else None)
     if calls:
         return Answer("", calls, "tool_calls")
     text = body.get("text")
     shape = text.get("format") if isinstance(text, dict) else None
-    return cut(structured(compose(prompt, words), shape), (), whole_number(body, "max_output_tokens"))
+    return cut(structured(compose(prompt, said), shape), (), whole_number(body, "max_output_tokens"))
 
 
 def _usage(body: dict[str, Any], items: list[dict[str, Any]], answer: Answer) -> dict[str, Any]:

@@ -45,6 +45,8 @@ class Wishes:
     """Answer 302 to this URL."""
     words: int | None = None
     """Answer with a text of so many words."""
+    say: str | None = None
+    """Answer with this text, which is written as a JSON string."""
 
     @classmethod
     def of(cls, request: Request) -> Wishes:
@@ -103,6 +105,13 @@ def _place(text: str) -> str:
     return text
 
 
+def _text(text: str) -> str:
+    value = json.loads(text)
+    if not isinstance(value, str):
+        raise ValueError("it takes a JSON string")
+    return value
+
+
 def _header_pairs(text: str) -> tuple[tuple[str, str], ...]:
     value = json.loads(text)
     if not isinstance(value, dict):
@@ -125,4 +134,5 @@ READERS: dict[str, Callable[[str], Any]] = {
     "headers": _header_pairs,
     "redirect": str,
     "words": _at_least(0, 1_000_000),
+    "say": _text,
 }

@@ -26,7 +26,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"categories": {"Hate": 0}}, "all would be blocked"),
     ({"categories": {"Hate": 7}}, "would never block"),
     ({"categories": {}}, "it would check nothing"),
-    ({"enforceOnCompletions": True}, "answers are not screened by this version"),
+    ({"categories": {}, "shieldPrompt": True, "enforceOnCompletions": True}, "must have categories or blocklists for"),
     ({"categories": {}, "shieldPrompt": True, "images": "analyze"}, "must have categories for images"),
     ({"windowSize": 50}, "windowOverlapSize must be less than windowSize"),
     ({"blocklists": ["a", "a"]}, "more than once"),
@@ -93,3 +93,14 @@ def test_a_backend_that_cannot_be_resolved_is_an_outage_and_a_fault() -> None:
     (screening,) = kept.apis["a"].screenings.holding(None)
     assert screening.backend is not None
     assert screening.backend.settings.url == "https://s.test"
+
+
+def test_windows_are_those_of_whoever_screens_answers() -> None:
+    """The default of settings that leave answers alone is no wish; of two wishes the larger window holds."""
+    quiet = resolved(windowSize=5_000)
+    small = resolved(enforceOnCompletions=True, windowSize=200)
+    larger = resolved(enforceOnCompletions=True, windowSize=300)
+    (one,) = Screenings(of_api=quiet, of_gateway=small).holding(None)
+    assert (one.settings.enforce_on_completions, one.settings.window_size) == (True, 200)
+    (one,) = Screenings(of_api=larger, of_gateway=small).holding(None)
+    assert one.settings.window_size == 300

@@ -1,0 +1,1 @@
+"""Answers, screened before their callers see them."""

@@ -1,0 +1,122 @@
+"""What is held of a stream, and what is looked at before it goes."""
+
+import random
+from typing import Any
+
+import pytest
+
+from gateway.safety.answers.windows import MOST_CHANNELS, MOST_HELD_BYTES, Windows
+
+A: Any = ("a",)
+B: Any = ("b",)
+
+
+def test_what_says_nothing_goes_at_once() -> None:
+    """Unless something is held before it: nothing overtakes."""
+    windows = Windows(10, 2)
+    windows.add(b"1", [])
+    assert windows.take_ready() == b"1"
+    windows.add(b"2", [(A, "text")])
+    windows.add(b"3", [])
+    assert windows.take_ready() == b""
+    windows.release()
+    assert windows.take_ready() == b"23"
+    assert windows.take_ready() == b""
+
+
+def test_a_window_is_full_at_its_size() -> None:
+    """In code points, of all channels together."""
+    windows = Windows(10, 2)
+    windows.add(b"", [(A, "四" * 6)])
+    assert not windows.is_full
+    windows.add(b"", [(B, "x" * 4)])
+    assert windows.is_full
+    windows.release()
+    assert (windows.is_full, windows.holds_something) == (False, False)
+
+
+def test_a_size_of_0_is_never_full() -> None:
+    """It waits for the end."""
+    windows = Windows(0, 2)
+    windows.add(b"x", [(A, "x" * 100_000)])
+    assert not windows.is_full
+    assert windows.holds_something
+
+
+def test_each_window_begins_with_the_end_of_the_one_before() -> None:
+    """Of the same text: what another says between is no part of it."""
+    windows = Windows(4, 3)
+    windows.add(b"", [(A, "abcdef")])
+    assert windows.text() == "abcdef"
+    windows.release()
+    windows.add(b"", [(B, "xy")])
+    windows.add(b"", [(A, "gh")])
+    assert windows.text() == "xy\ndefgh"
+    windows.release()
+    windows.add(b"", [(A, "i")])
+    assert windows.text() == "fghi"
+
+
+def test_escapes_are_read_where_the_text_is_json() -> None:
+    """Also one that two events have between them."""
+    windows = Windows(0, 0)
+    windows.add(b"", [(("arguments",), '{"q":"\\u0073\\u00'), (("arguments",), '74ab\\n\\"now\\""}')])
+    windows.add(b"", [(A, "\\u0073tays")])
+    assert windows.text() == '{"q":"stab\n"now""}\n\\u0073tays'
+
+
+def test_what_is_said_again_at_the_end_is_not_screened_again() -> None:
+    """Responses repeat each text; but only the whole of it is a repetition."""
+    windows = Windows(10, 2)
+    delta: Any = ("response.output_text.delta", "i", 0, "delta")
+    windows.add(b"1", [(delta, "Good "), (delta, "morning")])
+    windows.release()
+    windows.take_ready()
+    windows.add(b"2", [(("response.output_text.done", "i", 0, "text"), "Good morning")])
+    windows.add(b"3", [(("response.completed", "output", 0), "Good morning")])
+    assert windows.take_ready() == b"23"
+    windows.add(b"4", [(("response.output_text.done", "i", 1, "text"), "Good")])
+    assert (windows.take_ready(), windows.text()) == (b"", "Good")
+
+
+def test_a_text_that_begins_like_another_is_a_text_of_its_own() -> None:
+    """Two choices may begin alike; if the second's beginning were left out, it would be missed at the seam."""
+    windows = Windows(100, 10)
+    windows.add(b"", [(A, "massa")])
+    windows.add(b"", [(B, "massa")])
+    windows.add(b"", [(B, "cre")])
+    assert windows.text() == "massa\nmassacre"
+
+
+@pytest.mark.parametrize("overlap", [0, 1, 7, 30])
+def test_everything_is_screened_with_what_came_before_it(overlap: int) -> None:
+    """However the text is cut to events: the windows cover it, and each word no longer than the overlap is whole."""
+    chance = random.Random(7)
+    for _ in range(200):
+        text = "".join(chance.choice("abc ") for _ in range(chance.randint(1, 200)))
+        windows, sent, seen = Windows(chance.randint(overlap + 1, 40), overlap), "", ""
+        start = 0
+        while start < len(text):
+            end = start + chance.randint(1, 12)
+            windows.add(text[start:end].encode(), [(A, text[start:end])])
+            start = end
+            if windows.is_full or start >= len(text):
+                window = windows.text()
+                context = text[max(0, len(seen) - overlap) : len(seen)]
+                assert window == context + text[len(seen) : end]
+                seen += text[len(seen) : end]
+                windows.release()
+                sent += windows.take_ready().decode()
+        assert sent == seen == text
+
+
+def test_there_is_an_end_to_what_is_held() -> None:
+    """In bytes, and in texts that are told apart."""
+    windows = Windows(0, 0)
+    windows.add(b"x" * MOST_HELD_BYTES, [(A, "x")])
+    assert not windows.is_overfull
+    windows.add(b"x", [])
+    assert windows.is_overfull
+    windows = Windows(0, 0)
+    windows.add(b"", [((str(number),), "x") for number in range(MOST_CHANNELS + 1)])
+    assert windows.is_overfull
