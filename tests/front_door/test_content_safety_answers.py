@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import httpx2
 import pytest
@@ -89,7 +89,7 @@ def test_a_stream_ends_where_harm_begins(screened: Screened, split: dict[str, st
     assert (finished, error.body["code"]) == ("content_filter", "content_filter")
     assert error.body["innererror"]["content_filter_result"]["violence"] == {"filtered": True}
     assert 60 <= len(said) < len(CALM * 4)
-    assert (CALM * 3).startswith(said)
+    assert f"{CALM * 3}Now ".startswith(said)
 
 
 def test_the_end_of_a_stream_is_the_one_that_the_document_shows(screened: Screened) -> None:
@@ -110,13 +110,13 @@ def test_the_backend_is_told_when_a_stream_is_ended(screened: Screened) -> None:
     _, _, error = streamed(screened, text, **{"x-stand-in-chunk-delay": "0.05"})
     assert error is not None
     assert time.monotonic() - started < 10
-    wait_until(lambda: screened.system.model.stats()["active"] == 0)
+    wait_until(lambda: screened.system.model.stats()["inFlight"] == 0)
 
 
 def test_what_was_delivered_is_counted(system: System, safety: SafetyServer) -> None:
     """Against limits too; a whole answer that was refused was made, and counts."""
-    limit = "tokenLimit: {counterKey: api, tokensPerMinute: 5000, remainingTokensHeaderName: x-left}"
-    api = Screened(system, safety, ENFORCED, beside=limit)
+    limit = "counterKey: api, tokensPerMinute: 5000, estimatePromptTokens: true, remainingTokensHeaderName: x-left"
+    api = Screened(system, safety, ENFORCED, beside=f"tokenLimit: {{{limit}}}")
     try:
         text = "Good morning"
         first = api.ask(text)
@@ -130,7 +130,7 @@ def test_what_was_delivered_is_counted(system: System, safety: SafetyServer) -> 
         assert left - int(answer.headers["x-left"]) == spent
         stream = api.post([{"role": "user", "content": text}], says(f"{CALM * 6}stab"), stream=True)
         line = api.log_of(stream)
-        assert (line["contentSafety"], line["error"]) == ("blocked", "content_filter")
+        assert (line["contentSafety"], line["code"]) == ("blocked", "content_filter")
         assert 10 < line["completionTokens"] < 60
     finally:
         api.client.close()
@@ -175,9 +175,9 @@ def test_a_service_that_fails_while_the_model_answers(screened: Screened, reques
     """An error of its own, or the answer with a mark."""
     screened.ask("Good morning")
     screened.safety.fail(status=500, times=None)
-    answer = screened.post([{"role": "user", "content": "Good morning"}], says("stab"))
-    said, finished, error = "", None, None
-    text = f"{CALM * 9}"
+    # Nothing is known of it.
+    text = f"{uuid.uuid4()} {CALM * 9}"
+    answer = screened.post([{"role": "user", "content": "Good morning"}], says(text))
     body = screened.post([{"role": "user", "content": "Good morning"}], says(text), stream=True).text
     if "allow" in request.node.name:
         assert (answer.status_code, answer.headers["x-content-safety"]) == (200, "unavailable")
@@ -250,7 +250,7 @@ def test_what_passed_unscreened_is_screened_when_it_is_given_again(system: Syste
         text = f"How do I boil an egg {uuid.uuid4()}?"
         messages = [{"role": "user", "content": text}]
         safety.fail(status=500, times=None)
-        assert api.post(messages, says("stab it")).headers["x-content-safety"] == "unavailable"
+        assert api.post(messages, says(f"stab {text}")).headers["x-content-safety"] == "unavailable"
         safety.reset()
         assert api.ask(text).status_code == 403
     finally:
@@ -279,8 +279,6 @@ def test_callers_of_one_flight_get_the_same_end(system: System, safety: SafetySe
 
 async def test_200_streams_at_once_are_screened(screened: Screened) -> None:
     """Each by itself: the harmful ones end, the others are whole."""
-    import asyncio
-
     client = AsyncOpenAI(base_url=screened.url, api_key=screened.key, max_retries=0, timeout=60)
     screened.safety.set_delay(0.02)
 
@@ -312,32 +310,27 @@ def test_a_caller_that_leaves_while_a_window_is_held_ends_the_call(screened: Scr
     """The backend is told, and the log says who it was."""
     request_id = uuid.uuid4().hex
     headers = {"api-key": screened.key, "x-request-id": request_id}
-    headers |= says(CALM * 40, **{"x-stand-in-chunk-delay": "0.05"})
+    headers |= says(f"{request_id} {CALM * 40}", **{"x-stand-in-chunk-delay": "0.05"})
     body = {"model": "stand-in", "messages": [{"role": "user", "content": "Good morning"}], "stream": True}
     screened.ask("Good morning")
     screened.safety.hold()
     url = f"{screened.url}/chat/completions"
     with httpx2.stream("POST", url, headers=headers, json=body, timeout=30) as answer:
         assert answer.status_code == 200
-        wait_until(lambda: any("calm" in text for text in screened.safety.texts()))
+        wait_until(lambda: any(text.startswith(request_id) for text in screened.safety.texts()))
     line = screened.system.log_of(request_id)
-    assert line["error"] == "CallerDisconnected"
+    assert line["code"] == "CallerDisconnected"
     screened.safety.release()
-    wait_until(lambda: screened.system.model.stats()["active"] == 0)
+    wait_until(lambda: screened.system.model.stats()["inFlight"] == 0)
 
 
-def test_an_answer_that_is_too_deep_for_its_reader_is_an_outage(system: System, safety: SafetyServer) -> None:
-    """A passthrough backend may answer anything."""
+def test_answers_of_a_passthrough_are_screened_too(system: System, safety: SafetyServer) -> None:
+    """Whatever they are: this one repeats what it was sent, to a request that has no body."""
     api = Screened(system, safety, ENFORCED, kind="passthrough")
     try:
         headers = {"api-key": api.key}
-        deep: Any = "words"
-        for _ in range(80):
-            deep = [deep]
-        answer = httpx2.post(f"{api.url}/echo", headers=headers, json={"other": deep})
-        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "content_safety_unavailable")
-        assert httpx2.post(f"{api.url}/echo", headers=headers, json={"other": "stab"}).status_code == 403
-        assert httpx2.post(f"{api.url}/echo", headers=headers, json={"other": "words"}).status_code == 200
+        assert httpx2.get(f"{api.url}/echo?say=stab", headers=headers).status_code == 403
+        assert httpx2.get(f"{api.url}/echo?say=words", headers=headers).status_code == 200
     finally:
         api.client.close()
 
@@ -348,6 +341,8 @@ def test_errors_of_the_service_are_no_traceback(screened: Screened) -> None:
     screened.safety.fail(html=True, times=None)
     with pytest.raises(InternalServerError) as failed:
         screened.client.chat.completions.create(
-            model="stand-in", messages=[{"role": "user", "content": "Good morning"}], extra_headers=says("words")
+            model="stand-in",
+            messages=[{"role": "user", "content": "Good morning"}],
+            extra_headers=says(f"words {uuid.uuid4()}"),
         )
     assert failed.value.code == "content_safety_unavailable"

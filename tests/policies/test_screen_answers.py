@@ -250,7 +250,7 @@ async def test_a_clean_stream_goes_on_as_it_came(setting: Setting) -> None:
     assert caller.body == b"".join(parts)
     assert caller.ended
     assert answered.usage == Usage(11, 12)
-    assert max(map(len, setting.service.texts())) <= 40 + 20 + len("bright. ")
+    assert 30 < max(map(len, setting.service.texts())) <= 40
 
 
 @pytest.mark.parametrize("size", [1, 3, 50, 100_000])
@@ -283,7 +283,7 @@ async def test_text_is_held_until_its_window_is_clean(setting: Setting) -> None:
     running = asyncio.create_task(answered.run())
     await until(lambda: setting.service.texts())
     assert answered.caller.body == role
-    assert 40 <= len(text_of(b"".join(taken))) <= 40 + len("bright. ")
+    assert 40 < len(text_of(b"".join(taken))) <= 40 + len("bright. ")
     setting.service.release()
     await until(lambda: len(text_of(answered.caller.body)) > 80)
     text = text_of(b"".join(parts))
@@ -362,7 +362,7 @@ async def test_a_violation_ends_the_stream(
     assert gist(error) == VIOLATION
     assert done == b"[DONE]"
     delivered = "".join(event["choices"][0]["delta"]["content"] for event in before)
-    assert 40 <= len(delivered) <= len(CALM * 2)
+    assert 20 <= len(delivered) <= len(CALM * 2)
     assert text_of(b"".join(clean)).startswith(delivered)
     assert (body.closed, caller.ended) == (True, True)
     assert (answered.outcomes[0].code, call.safety and call.safety.status) == ("content_filter", "blocked")

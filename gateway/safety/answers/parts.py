@@ -31,6 +31,11 @@ class Part:
     is_last: bool = False
     is_unreadable: bool = False
 
+    @property
+    def characters(self) -> int:
+        """Code points of text."""
+        return sum(len(text) for _, text in self.texts)
+
 
 class Parts(Protocol):
     """Fed the bytes of a stream, gives back its parts."""

@@ -58,8 +58,10 @@ class ScreenedStream:
 
     def _is_due(self) -> bool:
         """Whether what is held must be screened before anything else."""
+        windows = self._windows
         is_over = self._is_last or (self._is_read and not self._waiting)
-        return self._windows.is_full or (is_over and self._windows.holds_something)
+        characters = self._waiting[0].characters if self._waiting else 1
+        return (is_over and windows.holds_something) or not windows.has_room_for(characters)
 
     async def _screen(self) -> bytes:
         try:

@@ -1,7 +1,7 @@
 """What of a stream is held until it is known to be clean.
 
-Parts are held in the order in which they came, from the first with text that nobody has screened. When `window_size`
-code points of it are held, all of it is screened at once, each channel's with the `overlap` before it, so that what
+Parts are held in the order in which they came, from the first with text that nobody has screened. Before there is more
+of it than a window has room for, all of it is screened at once, each channel's with the overlap before it, so that what
 stands at a seam is seen whole. Then all of it may go. Where the windows end depends on the texts alone, never on time.
 """
 
@@ -31,7 +31,7 @@ class _Channel:
 
 
 class Windows:
-    """`size` and `overlap` are in code points; with a `size` of 0 everything is held to the end."""
+    """`size`, which has the `overlap` in it, is in code points; with a `size` of 0 everything is held to the end."""
 
     def __init__(self, size: int, overlap: int) -> None:
         self._size = size
@@ -41,12 +41,13 @@ class Windows:
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._held_characters = 0
+        self._seen_characters = 0
         self._ready: list[bytes] = []
 
-    @property
-    def is_full(self) -> bool:
-        """Whether what is held must be screened now."""
-        return 0 < self._size <= self._held_characters
+    def has_room_for(self, characters: int) -> bool:
+        """Whether so many more code points are still of this window. Whatever they are, an empty one has room."""
+        extent = self._held_characters + min(self._seen_characters, self._overlap)
+        return not (self._size and self._held) or extent + characters <= self._size
 
     @property
     def is_overfull(self) -> bool:
@@ -86,7 +87,7 @@ class Windows:
     def drop(self) -> None:
         """What is held will never go."""
         self._held = []
-        self._held_bytes = self._held_characters = 0
+        self._held_bytes = self._held_characters = self._seen_characters = 0
 
     def take_ready(self) -> bytes:
         """What may go now, once."""
@@ -104,7 +105,9 @@ class Windows:
             channel = self._channels[name] = _Channel()
         channel.digest.update(content)
         channel.new.append(text)
-        self._changed[name] = channel
+        if name not in self._changed:
+            self._changed[name] = channel
+            self._seen_characters += len(channel.seen)
         self._held_characters += len(text)
         return True
 

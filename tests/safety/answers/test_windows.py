@@ -24,22 +24,35 @@ def test_what_says_nothing_goes_at_once() -> None:
     assert windows.take_ready() == b""
 
 
-def test_a_window_is_full_at_its_size() -> None:
-    """In code points, of all channels together."""
+def test_a_window_has_room_for_its_size() -> None:
+    """In code points, of all channels together; a single text that is longer is a window by itself."""
     windows = Windows(10, 2)
+    assert windows.has_room_for(1_000)
     windows.add(b"", [(A, "四" * 6)])
-    assert not windows.is_full
+    assert [windows.has_room_for(more) for more in (4, 5)] == [True, False]
     windows.add(b"", [(B, "x" * 4)])
-    assert windows.is_full
+    assert [windows.has_room_for(more) for more in (0, 1)] == [True, False]
     windows.release()
-    assert (windows.is_full, windows.holds_something) == (False, False)
+    assert (windows.has_room_for(1_000), windows.holds_something) == (True, False)
 
 
-def test_a_size_of_0_is_never_full() -> None:
+def test_what_is_screened_again_takes_room_too() -> None:
+    """So that a window is never longer than its size, which is what the service charges by."""
+    windows = Windows(10, 3)
+    windows.add(b"", [(A, "abcdefgh"), (B, "xy")])
+    windows.release()
+    windows.add(b"", [(A, "i")])
+    assert [windows.has_room_for(more) for more in (6, 7)] == [True, False]
+    windows.add(b"", [(B, "z")])
+    # However many texts there are, their overlaps together take the room of one.
+    assert [windows.has_room_for(more) for more in (5, 6)] == [True, False]
+
+
+def test_a_size_of_0_has_room_for_everything() -> None:
     """It waits for the end."""
     windows = Windows(0, 2)
     windows.add(b"x", [(A, "x" * 100_000)])
-    assert not windows.is_full
+    assert windows.has_room_for(100_000)
     assert windows.holds_something
 
 
@@ -94,20 +107,21 @@ def test_everything_is_screened_with_what_came_before_it(overlap: int) -> None:
     chance = random.Random(7)
     for _ in range(200):
         text = "".join(chance.choice("abc ") for _ in range(chance.randint(1, 200)))
-        windows, sent, seen = Windows(chance.randint(overlap + 1, 40), overlap), "", ""
+        size = chance.randint(overlap + 1, 60)
+        windows, sent, screened = Windows(size, overlap), "", 0
         start = 0
         while start < len(text):
-            end = start + chance.randint(1, 12)
-            windows.add(text[start:end].encode(), [(A, text[start:end])])
-            start = end
-            if windows.is_full or start >= len(text):
-                window = windows.text()
-                context = text[max(0, len(seen) - overlap) : len(seen)]
-                assert window == context + text[len(seen) : end]
-                seen += text[len(seen) : end]
+            event = text[start : start + chance.randint(1, 12)]
+            if not windows.has_room_for(len(event)):
+                assert windows.text() == text[max(0, screened - overlap) : start]
+                assert len(windows.text()) <= max(size, overlap + 12)
+                screened = start
                 windows.release()
-                sent += windows.take_ready().decode()
-        assert sent == seen == text
+            windows.add(event.encode(), [(A, event)])
+            start += len(event)
+            sent += windows.take_ready().decode()
+            assert sent == text[:screened]
+        assert windows.text() == text[max(0, screened - overlap) :]
 
 
 def test_there_is_an_end_to_what_is_held() -> None:
