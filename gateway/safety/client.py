@@ -1,4 +1,7 @@
-"""Asks Azure AI Content Safety, over the gateway's own connections and a backend's credentials."""
+"""Asks Azure AI Content Safety, over the gateway's own connections and a backend's credentials.
+
+By the official client, but for the prompt shield, which that does not have.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ import base64
 import json
 import logging
 from collections.abc import Sequence
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from gateway.backends.client import BackendResponse
 from gateway.backends.target import Target
@@ -20,7 +24,12 @@ from gateway.llm.json_values import json_in
 from gateway.safety.scores import Scores, analysis_in, attacks_in
 from gateway.safety.verdict import ScreeningUnavailable
 
-API_VERSION = b"api-version=2024-09-01"
+if TYPE_CHECKING:
+    from gateway.safety.sdk import Analysis
+
+API_VERSION = "2024-09-01"
+QUERY = f"api-version={API_VERSION}".encode()
+SDK = "gateway.safety.sdk"
 LONGEST_ANSWER_BYTES = 1024 * 1024
 PAUSE_SECONDS = 0.05
 HEADERS = [(b"content-type", b"application/json"), (b"accept", b"application/json"), (b"accept-encoding", b"identity")]
@@ -50,6 +59,13 @@ class SafetyClient:
         self._sender = sender
         self._target = Target.of(backend)
         self._rarely = Rarely(log)
+        self._analysis: Analysis | None = None
+
+    async def ready(self) -> None:
+        """Have the official client imported, which takes some tenths of a second the first time."""
+        if self._analysis is None:
+            sdk = await asyncio.to_thread(import_module, SDK)
+            self._analysis = sdk.Analysis(self._ask, API_VERSION)
 
     async def analyze_text(
         self, text: str, categories: Sequence[str], output_type: str, blocklists: Sequence[str]
@@ -60,7 +76,9 @@ class SafetyClient:
             body["categories"] = categories
         if blocklists:
             body["blocklistNames"] = blocklists
-        return analysis_in(await self._ask("text:analyze", body), categories, bool(blocklists))
+        await self.ready()
+        assert self._analysis is not None
+        return analysis_in(await self._analysis.of_text(body), categories, bool(blocklists))
 
     async def analyze_image(self, image: bytes, categories: Sequence[str]) -> Scores:
         """Severities of images are even ones; there are no others."""
@@ -69,7 +87,9 @@ class SafetyClient:
             "categories": categories,
             "outputType": "FourSeverityLevels",
         }
-        return analysis_in(await self._ask("image:analyze", body), categories, False)
+        await self.ready()
+        assert self._analysis is not None
+        return analysis_in(await self._analysis.of_image(body), categories, False)
 
     async def shield(self, prompt: str | None, documents: Sequence[str]) -> list[Scores]:
         """The prompt's, if there is one, then each document's."""
@@ -78,10 +98,10 @@ class SafetyClient:
             body["userPrompt"] = _encodable(prompt)
         if documents:
             body["documents"] = [_encodable(document) for document in documents]
-        return attacks_in(await self._ask("text:shieldPrompt", body), prompt is not None, len(documents))
-
-    async def _ask(self, operation: str, body: dict[str, Any]) -> Any:
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        return attacks_in(json_in(await self._ask("text:shieldPrompt", content)), prompt is not None, len(documents))
+
+    async def _ask(self, operation: str, content: bytes) -> bytes:
         try:
             return await self._once(operation, content)
         except _Failed as failed:
@@ -90,8 +110,8 @@ class SafetyClient:
             await asyncio.sleep(failed.after)
         return await self._once(operation, content)
 
-    async def _once(self, operation: str, content: bytes) -> Any:
-        path = self._target.path(f"contentsafety/{operation}", API_VERSION)
+    async def _once(self, operation: str, content: bytes) -> bytes:
+        path = self._target.path(f"contentsafety/{operation}", QUERY)
         try:
             response = await self._sender.send(self._target, "POST", path, list(HEADERS), content, len(content))
             answer = await _whole(response)
@@ -99,7 +119,7 @@ class SafetyClient:
             raise _Failed(REASONS.get(error.code, "refused")) from error
         if response.status != 200:
             raise self._failure(operation, response)
-        return json_in(answer)
+        return answer
 
     def _failure(self, operation: str, response: BackendResponse) -> _Failed:
         status = response.status

@@ -60,7 +60,11 @@ class Screener:
         blocked = self._blocked_images(asked)
         if blocked.blocks:
             return blocked
-        return await self._within_time(self._batches(asked))
+        batches = self._batches(asked)
+        if self._client is not None and self.settings.analyzes:
+            # Once for each process, and no fault of the service.
+            await self._client.ready()
+        return await self._within_time(batches)
 
     def known_text(self, text: str) -> Verdict | None:
         """As `known`, of a text of an answer."""
