@@ -35,6 +35,7 @@ def entry(
     seconds: float = 3_600.0,
     subscription: str = "team-a",
     prompt: str = "",
+    stamp: str = "",
 ) -> Entry:
     """An entry for a text, made at a moment."""
     return Entry(
@@ -48,6 +49,7 @@ def entry(
         api="openai",
         subscription=subscription,
         prompt=prompt,
+        stamp=stamp,
     )
 
 

@@ -36,7 +36,7 @@ async def rows(store: CacheStore, after: str = "", scope: str = SCOPE) -> Page:
 async def test_what_is_written_is_loaded_in_the_order_of_time(tables: Tables) -> None:
     """With the vector and without answer and prompt, which are read by themselves."""
     store = CacheStore(tables, Day())
-    later = record("two", NOON + 1, prompt="zwei\n😀\ud800")
+    later = record("two", NOON + 1, prompt="zwei\n😀\ud800", stamp="ab12")
     sooner = Record(Kept(entry("one")), b"", "")
     await store.write(later)
     await store.write(sooner)
@@ -44,6 +44,7 @@ async def test_what_is_written_is_loaded_in_the_order_of_time(tables: Tables) ->
     assert [kept.entry.id for kept in page.kept] == [sooner.kept.entry.id, later.kept.entry.id]
     assert page.kept[0] == sooner.kept
     assert (page.kept[1].vector, page.kept[1].space, page.kept[1].entry.prompt) == (VECTOR, "small/512", "")
+    assert [kept.entry.stamp for kept in page.kept] == ["", "ab12"]
     assert await store.answer(SCOPE, sooner.kept.entry.id) == b""
     shown = await store.entry(SCOPE, later.kept.entry.id)
     assert shown is not None

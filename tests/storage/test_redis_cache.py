@@ -14,6 +14,7 @@ import pytest
 from gateway.errors import StorageUnavailable
 from gateway.storage.cache_rows import Kept, Record
 from gateway.storage.redis_cache import NoQueryEngine, RedisCacheStore
+from gateway.storage.redis_rows import entry_key
 from tests.cache.entries import CONTEXT, SCOPE, entry
 from tests.redis_server import PASSWORD, RedisServer, empty
 
@@ -71,6 +72,18 @@ async def test_what_is_written_is_found(store: RedisCacheStore) -> None:
     shown = await store.entry(SCOPE, newer.kept.entry.id)
     assert shown is not None
     assert shown.entry.prompt == "zwei\n😀?"
+
+
+async def test_by_which_settings_an_answer_was_screened(store: RedisCacheStore) -> None:
+    """It is said wherever the entry is; of what was kept before that was written, that nobody has screened it."""
+    screened, before = record("one", EAST, stamp="ab12"), record("two", NORTH)
+    await store.write(screened, MANY)
+    await store.write(before, MANY)
+    await store._redis().hdel(entry_key(SCOPE, before.kept.entry.id), "stamp")
+    same = [await store.same(SCOPE, each.kept.entry.exact) for each in (screened, before)]
+    assert [kept and kept.entry.stamp for kept in same] == ["ab12", ""]
+    found = await store.nearest(SCOPE, CONTEXT, EAST, 2.0, 8)
+    assert [match.entry.stamp for match in found] == ["ab12", ""]
 
 
 async def test_what_is_not_there(store: RedisCacheStore) -> None:
