@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """Each text of a request by itself; for the prompt shield, what the user says last, and what it is told to read.
 
     `unreadable` says that there is more which cannot be screened.

@@ -20,10 +20,11 @@ class Scores:
     listed: bool = False
     attack: bool = False
 
-    @property
-    def are_zero(self) -> bool:
-        """Whether nothing at all was found: no threshold is as low as that."""
-        return not (self.attack or self.listed or any(self.severities.values()))
+    # Whether nothing at all was found: no threshold is as low as that.
+    are_zero: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "are_zero", not (self.attack or self.listed or any(self.severities.values())))
 
 
 def analysis_in(answer: Any, categories: Sequence[str], with_blocklists: bool) -> Scores:

@@ -50,12 +50,14 @@ class Screener:
         if self._has_blocked_images(asked):
             return IMAGE_BLOCKED
         verdicts = []
-        for key, kind in self._keys(asked):
-            scores = self._memory.get(key)
-            if scores is None:
-                return None
-            if not scores.are_zero:
-                verdicts.append(self._judge(scores, kind))
+        memory = self._memory
+        for question, kind, pieces in self._questions(asked):
+            for piece in pieces:
+                scores = memory.get(memory.key(question, piece))
+                if scores is None:
+                    return None
+                if not scores.are_zero:
+                    verdicts.append(self._judge(scores, kind))
         return worst(verdicts) if verdicts else CLEAN
 
     async def screen(self, asked: Asked) -> Verdict:
@@ -79,16 +81,16 @@ class Screener:
     def _has_blocked_images(self, asked: Asked) -> bool:
         return self.settings.images == "block" and bool(asked.images)
 
-    def _keys(self, asked: Asked) -> Iterable[tuple[Key, str]]:
-        for text in self._texts(asked):
-            yield self._memory.key(self._text, text), "text"
-        for image in self._images(asked):
-            yield self._memory.key(self._image, image), "text"
+    def _questions(self, asked: Asked) -> Sequence[tuple[bytes, str, Iterable[str | bytes]]]:
+        """What is asked about what, and how it is judged."""
+        questions: list[tuple[bytes, str, Iterable[str | bytes]]] = [(self._text, "text", self._texts(asked))]
+        if asked.images:
+            questions.append((self._image, "text", self._images(asked)))
         if self.settings.shield_prompt:
-            for piece in cut(asked.user_prompt):
-                yield self._memory.key(self._prompt, piece), "jailbreak"
-            for piece in _all_pieces(asked.documents):
-                yield self._memory.key(self._document, piece), "indirect_attack"
+            questions.append((self._prompt, "jailbreak", cut(asked.user_prompt)))
+            if asked.documents:
+                questions.append((self._document, "indirect_attack", _all_pieces(asked.documents)))
+        return questions
 
     def _texts(self, asked: Asked) -> Iterable[str]:
         return _all_pieces(asked.texts) if self.settings.analyzes else ()
@@ -188,4 +190,8 @@ async def _one(ask: Callable[[], Awaitable[Scores]]) -> Sequence[Scores]:
 
 
 def _all_pieces(texts: Iterable[str]) -> Iterable[str]:
-    return dict.fromkeys(piece for text in texts for piece in cut(text))
+    pieces: dict[str, None] = {}
+    for text in texts:
+        for piece in cut(text):
+            pieces[piece] = None
+    return pieces

@@ -33,6 +33,20 @@ CASES: dict[str, tuple[Protocol | None, dict[str, Any], set[str]]] = {
         },
         {"T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8", "T9", "Ta", "Tb", "Tc", "Td"},
     ),
+    "messages of two fields": (
+        Protocol.CHAT,
+        {
+            "messages": [
+                {"role": "user", "content": "T1"},
+                {"content": "T2", "name": "T3"},
+                {"content": "T4", "prefix": {"x": "T5"}},
+                {"role": "user", "content": ["T6"]},
+                {"role": "T8 " + "x" * 100, "content": "T7"},
+                {"role": "user", "content": " "},
+            ]
+        },
+        {"T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8"},
+    ),
     "completions": (Protocol.COMPLETIONS, {"prompt": ["T1", "T2"], "suffix": "T3"}, {"T1", "T2", "T3"}),
     "embeddings": (Protocol.EMBEDDINGS, {"input": ["T1", "T2"]}, {"T1", "T2"}),
     "responses": (
@@ -99,6 +113,15 @@ def test_all_text_of_a_request_is_found(name: str) -> None:
     texts = asked_of(document, protocol, ("/other/more/1",)).texts
     assert {word for text in texts for word in text.split() if word.startswith("T") and len(word) == 2} == expected
     assert not any("no-text" in text for text in texts)
+
+
+@pytest.mark.parametrize("role", ["user", "assistant", "system", "tool", "function", "x"])
+@pytest.mark.parametrize("content", ["said", " ", "", "[1]"])
+def test_messages_of_a_role_and_a_text_are_read_like_all_others(role: str, content: str) -> None:
+    """An identifier beside them changes nothing."""
+    first = {"role": "user", "content": "first"}
+    plain, other = ({"role": role, "content": content, **more} for more in ({}, {"id": "no-text"}))
+    assert asked_of({"messages": [first, plain]}, None) == asked_of({"messages": [first, other]}, None)
 
 
 def test_the_last_message_of_the_user_is_the_prompt_and_what_tools_found_are_documents() -> None:
