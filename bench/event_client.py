@@ -19,12 +19,16 @@ SENT = re.compile(rb'"sent":(\d+)\}')
 
 @dataclass
 class Received:
-    """One stream, in seconds since the request was written; `delays` is how long each event was under way."""
+    """One stream, in seconds since the request was written; `delays` is how long each event was under way.
+
+    `sent` is when each was written, by the system's monotonic clock.
+    """
 
     first_event: float = 0.0
     whole: float = 0.0
     events: int = 0
     delays: list[float] = field(default_factory=list)
+    sent: list[float] = field(default_factory=list)
 
 
 class EventClient(asyncio.Protocol):
@@ -45,14 +49,14 @@ class EventClient(asyncio.Protocol):
         _, client = await asyncio.get_running_loop().create_connection(lambda: cls(call), "127.0.0.1", port)
         return client
 
-    async def read(self, events: int, milliseconds: int) -> Received:
-        """Ask for a stream and read all of it."""
+    async def read(self, events: int, milliseconds: int, more: str = "") -> Received:
+        """Ask for a stream and read all of it; with `more` in the query."""
         assert self._transport is not None
         self._received, self._rest = Received(), b""
         self._parser = httptools.HttpResponseParser(self)
         self._ended = asyncio.get_running_loop().create_future()
         self._begun = time.perf_counter()
-        self._transport.write(self._request(events, milliseconds))
+        self._transport.write(self._request(events, milliseconds, more))
         async with asyncio.timeout(STREAM_SECONDS):
             await self._ended
         return self._received
@@ -62,10 +66,10 @@ class EventClient(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _request(self, events: int, milliseconds: int) -> bytes:
+    def _request(self, events: int, milliseconds: int, more: str) -> bytes:
         body = self._call.body.encode()
         lines = [
-            f"POST {self._call.path}?events={events}&milliseconds={milliseconds} HTTP/1.1",
+            f"POST {self._call.path}?events={events}&milliseconds={milliseconds}{more} HTTP/1.1",
             "Host: 127.0.0.1",
             *(f"{name}: {value}" for name, value in self._call.headers.items()),
             f"Content-Length: {len(body)}",
@@ -95,6 +99,7 @@ class EventClient(asyncio.Protocol):
         for event in whole:
             if (sent := SENT.search(event)) is not None:
                 self._received.events += 1
+                self._received.sent.append(int(sent[1]) / 1e9)
                 self._received.delays.append((now - int(sent[1])) / 1e9)
 
     def on_message_complete(self) -> None:

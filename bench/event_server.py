@@ -3,7 +3,8 @@
 nginx cannot send on a clock, so this small server does, in a process of its own: `python -m bench.event_server`.
 A POST to any path with `?events=N&milliseconds=M` is answered with N chat completion chunks and `[DONE]`. Each event is
 one write, and says in `sent` when it was written (nanoseconds of the system's monotonic clock, which processes share).
-With `?whole=1&milliseconds=M` the answer is one chat completion, after so long.
+With `&numbered=1` no two events say the same, and each says ten characters. With `?whole=1&milliseconds=M` the answer
+is one chat completion, after so long.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ EVENT = (
     b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1767225600,"model":"fixed",'
     b'"choices":[{"index":0,"delta":{"content":" token"},"finish_reason":null}],"sent":%d}\n\n'
 )
+NUMBERED = EVENT.replace(b" token", b" %09d")
 END = b"data: [DONE]\n\n"
 WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
     len(ANSWER),
@@ -71,14 +73,15 @@ class EventProtocol(asyncio.Protocol):
         wishes = parse_qs(urlsplit(self._url.decode("latin-1")).query)
         self._url = b""
         count, pause = int(wishes.get("events", ["1"])[0]), int(wishes.get("milliseconds", ["0"])[0]) / 1e3
-        answering = self._answer(pause) if "whole" in wishes else self._send(count, pause)
+        is_numbered = "numbered" in wishes
+        answering = self._answer(pause) if "whole" in wishes else self._send(count, pause, is_numbered)
         self._stream = asyncio.get_running_loop().create_task(answering)
 
     async def _answer(self, pause: float) -> None:
         await asyncio.sleep(pause)
         self._write(WHOLE)
 
-    async def _send(self, count: int, pause: float) -> None:
+    async def _send(self, count: int, pause: float, is_numbered: bool) -> None:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         self._write(HEAD)
@@ -89,7 +92,8 @@ class EventProtocol(asyncio.Protocol):
                 # Gives the loop a turn, so that each event leaves by itself.
                 await asyncio.sleep(0)
             await self._room.wait()
-            self._write(_chunk(EVENT % time.monotonic_ns()))
+            now = time.monotonic_ns()
+            self._write(_chunk(NUMBERED % (now // 1_000 % 10**9, now) if is_numbered else EVENT % now))
         self._write(_chunk(END) + b"0\r\n\r\n")
 
     def _write(self, data: bytes) -> None:

@@ -112,6 +112,29 @@ class Streams:
 
 
 @dataclass(frozen=True)
+class Screening:
+    """Content safety whose service must be asked, in milliseconds.
+
+    `prompt` and `prompt_unscreened` are the p50 of calls with new prompts in each turn, `service` that of the service
+    asked directly; `prompt_added` is what is left of the first without the other two. `first_added` is from the event
+    that fills a stream's first window to the first text, without the service's time.
+    """
+
+    prompt: Spread
+    prompt_unscreened: Spread
+    service: Spread
+    prompt_added: Spread
+    first_added: Spread
+    whole: Spread
+    whole_unscreened: Spread
+
+    @property
+    def whole_ratio(self) -> float:
+        """Of a screened stream to an unscreened one."""
+        return self.whole.median / self.whole_unscreened.median
+
+
+@dataclass(frozen=True)
 class Imports:
     """Seconds that `import function_app` adds to a bare interpreter.
 
@@ -182,6 +205,7 @@ class Results:
     throughput: tuple[Series, ...] = ()
     pairs: tuple[Pairs, ...] = ()
     streams: tuple[Streams, ...] = ()
+    screening: Screening | None = None
     imports: Imports | None = None
     ledger: LedgerUse | None = None
     memory: Memory | None = None

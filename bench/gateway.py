@@ -47,11 +47,31 @@ backend: {{url: "http://127.0.0.1:{backend}/v1"}}
 products: [starter]
 semanticCache: {{mode: exact}}
 ---
+kind: Api
+name: screened
+path: screened
+type: openai
+backend: {{url: "http://127.0.0.1:{backend}/v1"}}
+products: [starter]
+contentSafety: {{backend: {{url: "{safety}"}}, {screening}}}
+---
+kind: Api
+name: screened-events
+path: screened-events
+type: openai
+backend: {{url: "http://127.0.0.1:{events}/v1"}}
+products: [starter]
+contentSafety: {{backend: {{url: "{safety}"}}, {screening}, enforceOnCompletions: true, windowSize: {window}}}
+---
 kind: Subscription
 name: bench
 scope: /products/starter
 """
 
+
+SCREENING = "categories: {Hate: 4, SelfHarm: 4, Sexual: 4, Violence: 4}, shieldPrompt: true"
+# In code points; the default.
+WINDOW = 1_000
 
 # Never reached, but counted, reserved and settled at every call; a price, so that the cost is computed too.
 LIMITS = """tokenLimit:
@@ -72,7 +92,9 @@ class GatewayUnderTest:
     With `limited`, its API has a token limit, and metrics are exported: to the backend, which says 200 to everything.
     """
 
-    def __init__(self, folder: Path, backend_port: int, events_port: int, *, limited: bool = False) -> None:
+    def __init__(
+        self, folder: Path, backend_port: int, events_port: int, safety_url: str, *, limited: bool = False
+    ) -> None:
         self.port = free_port()
         self.host_pid = 0
         self.worker_pid = 0
@@ -81,7 +103,14 @@ class GatewayUnderTest:
         self._log = folder / "gateway.log"
         self._metrics = f"http://127.0.0.1:{backend_port}" if limited else None
         limits = LIMITS if limited else ""
-        self._catalog = CATALOG.format(backend=backend_port, events=events_port, limits=limits)
+        self._catalog = CATALOG.format(
+            backend=backend_port,
+            events=events_port,
+            limits=limits,
+            safety=safety_url,
+            screening=SCREENING,
+            window=WINDOW,
+        )
         self._azurite = Azurite()
         self.storage = StorageCounter(self._azurite.port)
         self._stack = ExitStack()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from bench.figures import Results
-from bench.stage import DIRECT, GATEWAY, HITS, KEPT, LIMITED, PLAIN, SLOW
+from bench.stage import DIRECT, GATEWAY, HITS, KEPT, LIMITED, PLAIN, SCREENED, SLOW, UNSCREENED
 
 OF_NGINX_NOW, OF_NGINX_BY_DESIGN = 0.08, 0.25
 # What takes turns: what the ratio says, and what it is to be at least.
@@ -15,11 +15,13 @@ IN_TURNS = MappingProxyType(
     {
         (LIMITED, GATEWAY): ("with limits and metrics, of those without", 0.85),
         (HITS, GATEWAY): ("answered from the cache, of those forwarded", 0.9),
+        (SCREENED, UNSCREENED): ("screened, all texts known, of those not screened", 0.9),
         (HITS, SLOW): ("answered from the cache, of those forwarded to a backend that takes 50 ms", 2.0),
     }
 )
 ADDED_LATENCY = 1.0
 ADDED_FIRST_EVENT = 1.0
+ADDED_BY_SCREENING, ADDED_TO_WINDOW, SCREENED_STREAM = 3.0, 5.0, 1.1
 IMPORT_SECONDS = 0.8
 ADMISSIONS_PER_SECOND = 200_000
 MEMORY_FROM, MEMORY_TO, MEMORY_GROWTH = 10_000, 100_000, 5.0
@@ -39,7 +41,7 @@ class Judgement:
 
 def judge(results: Results) -> list[Judgement]:
     """A judgement for everything this run has measured."""
-    parts = (_throughput, _in_turns, _latency, _first_event, _imports, _ledger, _memory, _storage)
+    parts = (_throughput, _in_turns, _latency, _screening, _first_event, _imports, _ledger, _memory, _storage)
     return [judgement for part in parts for judgement in part(results)]
 
 
@@ -91,6 +93,19 @@ def _latency(results: Results) -> Iterator[Judgement]:
     if added is not None:
         name = "p50 added to the backend's own, one connection"
         yield Judgement(name, f"{added:.2f} ms", f"≤ {ADDED_LATENCY:.0f} ms", added <= ADDED_LATENCY)
+
+
+def _screening(results: Results) -> Iterator[Judgement]:
+    found = results.screening
+    if found is not None:
+        added, first = found.prompt_added.median, found.first_added.median
+        name = "p50 added by screening a new prompt of 200 words to the service's own"
+        yield Judgement(name, f"{added:.2f} ms", f"≤ {ADDED_BY_SCREENING:.0f} ms", added <= ADDED_BY_SCREENING)
+        name = "first text of a screened stream, after its first window and the service's time"
+        yield Judgement(name, f"{first:.2f} ms", f"≤ {ADDED_TO_WINDOW:.0f} ms", first <= ADDED_TO_WINDOW)
+        ratio = found.whole_ratio
+        name = "a screened stream of 5 s, of the time of one not screened"
+        yield Judgement(name, f"{ratio:.3f}", f"≤ {SCREENED_STREAM}", ratio <= SCREENED_STREAM)
 
 
 def _first_event(results: Results) -> Iterator[Judgement]:

@@ -28,11 +28,11 @@ class Call:
     body: str
 
 
-def chat_call(key: str) -> Call:
+def chat_call(key: str, country: str = "country {number}") -> Call:
     """A small chat completion, with the headers an SDK sends. Every target gets the key; only the gateway reads it."""
     messages = [
         {"role": "system", "content": "You are a helpful assistant. Answer in one sentence."},
-        {"role": "user", "content": "What is the capital of country {number}?"},
+        {"role": "user", "content": f"What is the capital of {country}?"},
     ]
     headers = {
         "Accept": "application/json",
@@ -46,14 +46,32 @@ def chat_call(key: str) -> Call:
 
 def repeated_call(key: str) -> Call:
     """The same question every time, to the API with a cache."""
-    call = chat_call(key)
-    return replace(call, path="/cached/chat/completions", body=call.body.replace("{number}", "France"))
+    return replace(chat_call(key, "France"), path="/cached/chat/completions")
+
+
+def screened_call(key: str) -> Call:
+    """The same question every time, to the API with content safety: its texts are known to be clean."""
+    return replace(chat_call(key, "France"), path="/screened/chat/completions")
+
+
+def long_call(key: str, path: str, run: str) -> Call:
+    """A prompt of 200 words that nobody has sent before, if no other `run` has the same name."""
+    return replace(chat_call(key, f"{WORDS} {run} {{number}}"), path=path)
+
+
+def analyze_call(run: str) -> Call:
+    """As `long_call`, right to the service that screens."""
+    body = json.dumps({"text": f"{WORDS} {run} {{number}}", "categories": ["Hate", "SelfHarm", "Sexual", "Violence"]})
+    return Call("/contentsafety/text:analyze?api-version=2024-09-01", {"Content-Type": "application/json"}, body)
 
 
 def slow_call(key: str, milliseconds: int) -> Call:
     """To a backend that takes so long; no two the same, as in `chat_call`."""
     return replace(chat_call(key), path=f"/events/chat/completions?whole=1&milliseconds={milliseconds}")
 
+
+# With the rest of the sentence these are 200.
+WORDS = " ".join((("river", "harbour", "village", "morning", "winter") * 39)[:193])
 
 # No two requests are quite the same: what a gateway remembers of the last ones must not flatter it.
 REQUEST = """

@@ -18,13 +18,13 @@ CONNECTIONS = 32
 
 def measure_limits(stage: Stage, plan: Plan) -> Pairs:
     """The gateway with limits and metrics beside the one without."""
-    return in_turns((LIMITED, GATEWAY), lambda target: _rate(stage, target, plan.pair_seconds), plan.pairs)
+    return in_turns((LIMITED, GATEWAY), lambda target: measured_rate(stage, target, plan.pair_seconds), plan.pairs)
 
 
 def measure_hits(stage: Stage, plan: Plan) -> tuple[Pairs, ...]:
     """A question that is in the cache, beside ones that are forwarded: to a fast backend, and to a slow one."""
     return tuple(
-        in_turns((HITS, beside), lambda target: _rate(stage, target, plan.pair_seconds), plan.pairs // 2)
+        in_turns((HITS, beside), lambda target: measured_rate(stage, target, plan.pair_seconds), plan.pairs // 2)
         for beside in (GATEWAY, SLOW)
     )
 
@@ -41,7 +41,8 @@ def in_turns(targets: tuple[str, str], measure: Callable[[str], float], turns: i
     return Pairs(target, beside, CONNECTIONS, tuple(rates))
 
 
-def _rate(stage: Stage, target: str, seconds: int) -> float:
+def measured_rate(stage: Stage, target: str, seconds: int) -> float:
+    """Requests a second of one of `stage.turns`."""
     port, call = stage.turns[target]
     load = stage.load.run(port, CONNECTIONS, seconds, call)
     stage.gateway.empty_log()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PARTS = ("imports", "ledger", "memory", "throughput", "limits", "hits", "streams", "storage", "profile")
+PARTS = ("imports", "ledger", "memory", "throughput", "limits", "hits", "safety", "streams", "storage", "profile")
 
 # One call after another at most doubles a lease with each exchange: so long until leases last. What an instance may ask
 # of storage at once, after a rest, is used up by then too.
@@ -25,6 +25,8 @@ class Plan:
     load_seconds: int
     pairs: int
     pair_seconds: int
+    safety_turns: int
+    safety_streams: int
     connections: tuple[int, ...]
     stream_rounds: int
     short_streams: int
@@ -48,6 +50,8 @@ FULL = Plan(
     load_seconds=6,
     pairs=20,
     pair_seconds=2,
+    safety_turns=8,
+    safety_streams=8,
     connections=(1, 32),
     stream_rounds=3,
     short_streams=200,
@@ -71,6 +75,8 @@ QUICK = Plan(
     load_seconds=1,
     pairs=4,
     pair_seconds=1,
+    safety_turns=2,
+    safety_streams=4,
     connections=(1, 32),
     stream_rounds=1,
     short_streams=50,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.figures import Imports, LedgerUse, Memory, Profile, Results, Series, Spread, StorageUse
+from bench.figures import Imports, LedgerUse, Memory, Profile, Results, Screening, Series, Spread, StorageUse
 from bench.goals import added_first_event, added_latency, judge, ratio_of_nginx
 from bench.stage import DIRECT, GATEWAY, KEPT, PLAIN
 from bench.tables import bullets, table
@@ -25,6 +25,8 @@ def _sections(results: Results) -> Iterator[str]:
         yield _processor(results)
     if results.pairs:
         yield "### In short turns\n\n" + _pairs(results)
+    if results.screening:
+        yield "### Content safety\n\n" + _screening(results.screening)
     if results.streams:
         yield "### Event streams\n\n" + _streams(results)
     if results.imports:
@@ -104,6 +106,22 @@ def _pairs(results: Results) -> str:
         )
     header = ("", "beside", "connections", "turns", "requests/s", "of the other", "ratio, median", "min to max")
     return table(header, rows)
+
+
+def _screening(screening: Screening) -> str:
+    rows = [
+        ("a new prompt of 200 words, p50", screening.prompt),
+        ("the same, not screened", screening.prompt_unscreened),
+        ("the service asked directly", screening.service),
+        ("added to the service's own", screening.prompt_added),
+        ("a stream's first text, after its first window and the service's time", screening.first_added),
+        ("a screened stream, whole", screening.whole),
+        ("the same, not screened", screening.whole_unscreened),
+    ]
+    header = ("", "milliseconds, median", "min to max")
+    return table(
+        header, [(name, f"{each.median:,.2f}", f"{each.minimum:,.2f} to {each.maximum:,.2f}") for name, each in rows]
+    )
 
 
 def _processor(results: Results) -> str:

@@ -15,6 +15,7 @@ from bench.pairs import measure_hits, measure_limits
 from bench.plan import Plan
 from bench.profiling import measure_profile
 from bench.progress import say
+from bench.safety import measure_known, measure_screening
 from bench.stage import Stage
 from bench.storage import measure_storage
 from bench.streams import measure_streams
@@ -54,6 +55,9 @@ def _measure_on(stage: Stage, plan: Plan, parts: Collection[str], results: Resul
         results = replace(results, pairs=(*results.pairs, measure_limits(stage, plan)))
     if "hits" in parts:
         results = replace(results, pairs=(*results.pairs, *measure_hits(stage, plan)))
+    if "safety" in parts:
+        results = replace(results, pairs=(*results.pairs, measure_known(stage, plan)))
+        results = replace(results, screening=measure_screening(stage, plan))
     if "streams" in parts:
         results = replace(results, streams=measure_streams(stage.event_ports, stage.call, plan))
     if "storage" in parts:

@@ -8,9 +8,10 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from bench.gateway import GatewayUnderTest
-from bench.load import LoadGenerator, chat_call, repeated_call, slow_call
+from bench.load import LoadGenerator, chat_call, repeated_call, screened_call, slow_call
 from bench.nginx import Nginx, backend_configuration, proxy_configuration
 from bench.processor import children
 from bench.tools import Tools
@@ -22,6 +23,8 @@ DIRECT, PLAIN, KEPT, GATEWAY = "backend, directly", "nginx, plain proxy_pass", "
 LIMITED = "gateway, limits and metrics"
 HITS, SLOW = "gateway, the same question again", "gateway, a backend that takes 50 ms"
 SLOW_MILLISECONDS = 50
+SCREENED, UNSCREENED = "gateway, screened, all texts known", "gateway, the same calls not screened"
+SAFETY_MILLISECONDS = 30
 
 
 class Stage:
@@ -45,12 +48,15 @@ class Stage:
     def _start(self) -> None:
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         events = self._start_event_server()
+        safety_url = self._start_safety()
+        self.safety_port = urlsplit(safety_url).port or 0
         backend, proxy, plain = free_port(), free_port(), free_port()
         self._backend = self._start_nginx("backend", folder, backend, backend_configuration(folder, backend))
         configuration = proxy_configuration(folder, proxy, plain, backend, events)
         self._proxy = self._start_nginx("proxy", folder, proxy, configuration)
-        self.gateway = self._start_gateway(GatewayUnderTest(folder / "gateway", backend, events))
-        self.limited = self._start_gateway(GatewayUnderTest(folder / "limited", backend, events, limited=True))
+        self.gateway = self._start_gateway(GatewayUnderTest(folder / "gateway", backend, events, safety_url))
+        limited = GatewayUnderTest(folder / "limited", backend, events, safety_url, limited=True)
+        self.limited = self._start_gateway(limited)
         self.folder = folder
         self.call = chat_call(self.gateway.key)
         self.load = LoadGenerator(self._tools.wrk, folder, self.call)
@@ -64,6 +70,8 @@ class Stage:
             LIMITED: (self.limited.port, self.calls[LIMITED]),
             HITS: (self.gateway.port, repeated_call(self.gateway.key)),
             SLOW: (self.gateway.port, slow_call(self.gateway.key, SLOW_MILLISECONDS)),
+            SCREENED: (self.gateway.port, screened_call(self.gateway.key)),
+            UNSCREENED: (self.gateway.port, chat_call(self.gateway.key, "France")),
         }
         self.event_ports = {DIRECT: events, KEPT: proxy, GATEWAY: self.gateway.port}
 
@@ -77,6 +85,14 @@ class Stage:
         self._stack.callback(server.stop)
         server.start()
         return int(json.loads(server.wait_for_line(lambda line: line.startswith("{"), READY_SECONDS))["port"])
+
+    def _start_safety(self) -> str:
+        delay = str(SAFETY_MILLISECONDS / 1e3)
+        command = [sys.executable, "-m", "local.content_safety", "--port", "0", "--delay", delay]
+        service = Process("content safety", command)
+        self._stack.callback(service.stop)
+        service.start()
+        return str(json.loads(service.wait_for_line(lambda line: line.startswith("{"), READY_SECONDS))["url"])
 
     def _start_nginx(self, name: str, folder: Path, port: int, configuration: str) -> Nginx:
         nginx = Nginx(self._tools.nginx, name, folder, port, configuration)

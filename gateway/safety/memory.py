@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from gateway.safety.scores import Scores
 
@@ -28,9 +30,15 @@ class Memory:
         self._known: OrderedDict[Key, tuple[float, Scores]] = OrderedDict()
         self._asking: dict[tuple[Key, ...], _Question] = {}
 
-    def key(self, question: bytes, content: bytes) -> Key:
-        """`question` is everything but the content that decides the scores."""
-        return hashlib.blake2b(question + b"\0" + content, digest_size=16, key=self._salt).digest()
+    def question(self, *decides: Any) -> bytes:
+        """For `key`: everything but the content that decides the scores."""
+        return hashlib.blake2b(json.dumps(decides).encode(), digest_size=32, key=self._salt).digest()
+
+    def key(self, question: bytes, content: str | bytes) -> Key:
+        """The same for the same content, if the question is the same."""
+        if isinstance(content, str):
+            content = content.encode(errors="surrogatepass")
+        return hashlib.blake2b(content, digest_size=16, key=question).digest()
 
     def get(self, key: Key) -> Scores | None:
         """None if it is not known, or was an hour ago."""

@@ -20,6 +20,11 @@ class Scores:
     listed: bool = False
     attack: bool = False
 
+    @property
+    def are_zero(self) -> bool:
+        """Whether nothing at all was found: no threshold is as low as that."""
+        return not (self.attack or self.listed or any(self.severities.values()))
+
 
 def analysis_in(answer: Any, categories: Sequence[str], with_blocklists: bool) -> Scores:
     """Of `text:analyze` and `image:analyze`. Raises ScreeningUnavailable if something that was asked is not in it."""

@@ -37,29 +37,31 @@ class Screener:
         self._memory = memory
         self._categories = tuple(sorted(settings.categories))
         self._blocklists = tuple(sorted(settings.blocklists))
-        analysis = [identity, self._categories, settings.output_type, self._blocklists]
-        self._text = json.dumps(["text", *analysis]).encode()
-        self._image = json.dumps(["image", identity, self._categories]).encode()
-        self._prompt = json.dumps(["prompt", identity]).encode()
-        self._document = json.dumps(["document", identity]).encode()
+        analysis = (identity, self._categories, settings.output_type, self._blocklists)
+        self._text = memory.question("text", *analysis)
+        self._image = memory.question("image", identity, self._categories)
+        self._prompt = memory.question("prompt", identity)
+        self._document = memory.question("document", identity)
         decides = [*analysis, sorted(settings.categories.items()), settings.enforce_on_completions]
         self.stamp = hashlib.blake2b(json.dumps(decides).encode(), digest_size=8).hexdigest()
 
     def known(self, asked: Asked) -> Verdict | None:
-        """What is remembered of all of it; None if the service must be asked."""
-        verdicts = [self._blocked_images(asked)]
+        """What is remembered of all of it, but for zeros; None if the service must be asked."""
+        if self._has_blocked_images(asked):
+            return IMAGE_BLOCKED
+        verdicts = []
         for key, kind in self._keys(asked):
             scores = self._memory.get(key)
             if scores is None:
                 return None
-            verdicts.append(self._judge(scores, kind))
-        return worst(verdicts)
+            if not scores.are_zero:
+                verdicts.append(self._judge(scores, kind))
+        return worst(verdicts) if verdicts else CLEAN
 
     async def screen(self, asked: Asked) -> Verdict:
         """All of it, up to the first violation. Raises ScreeningUnavailable."""
-        blocked = self._blocked_images(asked)
-        if blocked.blocks:
-            return blocked
+        if self._has_blocked_images(asked):
+            return IMAGE_BLOCKED
         batches = self._batches(asked)
         if self._client is not None and self.settings.analyzes:
             # Once for each process, and no fault of the service.
@@ -74,19 +76,19 @@ class Screener:
         """Analyze a text of an answer. Raises ScreeningUnavailable."""
         return await self.screen(Asked(texts=(text,)))
 
-    def _blocked_images(self, asked: Asked) -> Verdict:
-        return IMAGE_BLOCKED if self.settings.images == "block" and asked.images else CLEAN
+    def _has_blocked_images(self, asked: Asked) -> bool:
+        return self.settings.images == "block" and bool(asked.images)
 
     def _keys(self, asked: Asked) -> Iterable[tuple[Key, str]]:
         for text in self._texts(asked):
-            yield self._memory.key(self._text, _bytes(text)), "text"
+            yield self._memory.key(self._text, text), "text"
         for image in self._images(asked):
             yield self._memory.key(self._image, image), "text"
         if self.settings.shield_prompt:
             for piece in cut(asked.user_prompt):
-                yield self._memory.key(self._prompt, _bytes(piece)), "jailbreak"
+                yield self._memory.key(self._prompt, piece), "jailbreak"
             for piece in _all_pieces(asked.documents):
-                yield self._memory.key(self._document, _bytes(piece)), "indirect_attack"
+                yield self._memory.key(self._document, piece), "indirect_attack"
 
     def _texts(self, asked: Asked) -> Iterable[str]:
         return _all_pieces(asked.texts) if self.settings.analyzes else ()
@@ -102,19 +104,19 @@ class Screener:
         found: list[_Batch] = []
         for text in self._texts(asked):
             ask = partial(_one, partial(client.analyze_text, text, *self._analysis()))
-            found.append(((memory.key(self._text, _bytes(text)),), ask, "text"))
+            found.append(((memory.key(self._text, text),), ask, "text"))
         for image in self._images(asked):
             ask = partial(_one, partial(client.analyze_image, image, self._categories))
             found.append(((memory.key(self._image, image),), ask, "text"))
         if self.settings.shield_prompt:
             for piece in cut(asked.user_prompt):
-                key = memory.key(self._prompt, _bytes(piece))
+                key = memory.key(self._prompt, piece)
                 found.append(((key,), partial(client.shield, piece, ()), "jailbreak"))
             found += self._document_batches(client, asked)
         return found
 
     def _document_batches(self, client: SafetyClient, asked: Asked) -> Iterable[_Batch]:
-        keys = {piece: self._memory.key(self._document, _bytes(piece)) for piece in _all_pieces(asked.documents)}
+        keys = {piece: self._memory.key(self._document, piece) for piece in _all_pieces(asked.documents)}
         for known in (piece for piece, key in keys.items() if self._memory.get(key) is not None):
             yield (keys[known],), partial(client.shield, None, (known,)), "indirect_attack"
         for documents in pack(piece for piece, key in keys.items() if self._memory.get(key) is None):
@@ -187,7 +189,3 @@ async def _one(ask: Callable[[], Awaitable[Scores]]) -> Sequence[Scores]:
 
 def _all_pieces(texts: Iterable[str]) -> Iterable[str]:
     return dict.fromkeys(piece for text in texts for piece in cut(text))
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode(errors="surrogatepass")

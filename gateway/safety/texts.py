@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,8 +108,8 @@ FREE = frozenset(
     )
 )
 # What a model is given to read by others than the user.
-FOUND_TYPES = frozenset({"tool_result", "function_call_output", "custom_tool_call_output", "document"})
-FOUND_KEYS = ("toolResult", "functionResponse", "function_response", "document")
+FOUND_TYPES = ("tool_result", "function_call_output", "custom_tool_call_output", "document")
+FOUND_KEYS = frozenset({"toolResult", "functionResponse", "function_response", "document"})
 FOUND_ROLES = ("tool", "function")
 DEEPEST = 64
 
@@ -127,9 +127,9 @@ def asked_of(document: Mapping[str, Any], protocol: Protocol | None, pointers: S
     """What there is to screen in a body. Without a protocol only well-known fields, and what `pointers` name."""
     found = _Found()
     for name, value in document.items():
-        if name in SETTINGS if protocol is not None else name not in TEXT_FIELDS:
-            continue
-        _field(found, name, value)
+        is_read = name not in SETTINGS if protocol is not None else name in TEXT_FIELDS
+        if is_read and isinstance(value, str | list | dict):
+            _field(found, name, value)
     for pointer in pointers:
         _add(found, found.texts, _pointed(document, pointer), free=True)
     return Asked(
@@ -157,20 +157,23 @@ def _field(found: _Found, name: str, value: Any) -> None:
 
 
 def _message(found: _Found, message: Any) -> None:
-    said = mapping(message)
-    is_found = said.get("role") in FOUND_ROLES or _is_found(said)
-    is_users = not is_found and said.get("role", "user") == "user"
+    if not isinstance(message, dict):
+        _add(found, found.texts, message)
+        return
+    role = message.get("role", "user")
+    is_found = role in FOUND_ROLES or _is_found(message)
     prompt: list[str] = []
     for name in CONTENTS:
-        content = said.get(name)
-        for part in content if isinstance(content, list) else [content]:
+        content = message.get(name)
+        for part in content if isinstance(content, list) else (content,):
             text = _add(found, found.texts, part)
-            if text and (is_found or _is_found(mapping(part))):
+            if text and (is_found or (isinstance(part, dict) and _is_found(part))):
                 found.documents.append(text)
-            elif text and is_users:
+            elif text and role == "user":
                 prompt.append(text)
-    rest = {name: value for name, value in said.items() if name not in CONTENTS} if said else message
-    text = _add(found, found.texts, rest)
+    rest: list[str] = []
+    _values(found, message, rest, False, 0, CONTENTS)
+    text = _joined(found.texts, rest)
     if text and is_found:
         found.documents.append(text)
     if prompt:
@@ -178,40 +181,52 @@ def _message(found: _Found, message: Any) -> None:
 
 
 def _is_found(part: Mapping[str, Any]) -> bool:
-    return part.get("type") in FOUND_TYPES or any(name in part for name in FOUND_KEYS)
+    return part.get("type") in FOUND_TYPES or not FOUND_KEYS.isdisjoint(part)
 
 
 def _add(found: _Found, texts: list[str], value: Any, free: bool = False) -> str:
-    text = "\n".join(_strings(found, value, free, 0))
+    strings: list[str] = []
+    _strings(found, value, strings, free, 0)
+    return _joined(texts, strings)
+
+
+def _joined(texts: list[str], strings: list[str]) -> str:
+    text = "\n".join(strings)
     if text and not text.isspace():
         texts.append(text)
         return text
     return ""
 
 
-def _strings(found: _Found, value: Any, free: bool, depth: int) -> Iterator[str]:
+def _strings(found: _Found, value: Any, strings: list[str], free: bool, depth: int) -> None:
     if depth > DEEPEST:
         found.unreadable = True
     elif isinstance(value, str):
-        yield from _string(found, value, free, depth)
+        _string(found, value, strings, free, depth)
     elif isinstance(value, list):
         for item in value:
-            yield from _strings(found, item, free, depth + 1)
+            _strings(found, item, strings, free, depth + 1)
     elif isinstance(value, dict):
-        for name, item in value.items():
-            if free:
-                yield name
-            elif _is_no_text(found, value, name, item):
-                continue
-            yield from _strings(found, item, free or name in FREE, depth + 1)
+        _values(found, value, strings, free, depth)
 
 
-def _string(found: _Found, value: str, free: bool, depth: int) -> Iterator[str]:
-    if free and value[:1] in "{[" and (document := json_in(value.encode(errors="replace"))) is not None:
+def _values(
+    found: _Found, holder: Mapping[str, Any], strings: list[str], free: bool, depth: int, but: Sequence[str] = ()
+) -> None:
+    for name, item in holder.items():
+        if name in but or (not free and _is_no_text(found, holder, name, item)):
+            continue
+        if free:
+            strings.append(name)
+        _strings(found, item, strings, free or name in FREE, depth + 1)
+
+
+def _string(found: _Found, value: str, strings: list[str], free: bool, depth: int) -> None:
+    if free and value[:1] in ("{", "[") and (document := json_in(value.encode(errors="replace"))) is not None:
         # Escapes in it would hide words.
-        yield from _strings(found, document, True, depth + 1)
+        _strings(found, document, strings, True, depth + 1)
     else:
-        yield value
+        strings.append(value)
 
 
 def _is_no_text(found: _Found, holder: Mapping[str, Any], name: str, item: Any) -> bool:

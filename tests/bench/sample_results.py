@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from bench.figures import Imports, LedgerUse, Load, Memory, Pairs, Profile, Results, Series, Spread, StorageUse, Streams
-from bench.stage import DIRECT, GATEWAY, HITS, KEPT, LIMITED, PLAIN, SLOW
+from bench.figures import (
+    Imports,
+    LedgerUse,
+    Load,
+    Memory,
+    Pairs,
+    Profile,
+    Results,
+    Screening,
+    Series,
+    Spread,
+    StorageUse,
+    Streams,
+)
+from bench.stage import DIRECT, GATEWAY, HITS, KEPT, LIMITED, PLAIN, SCREENED, SLOW, UNSCREENED
 
 
 def series(target: str, connections: int, *rates: int, p50: float = 1.0) -> Series:
@@ -44,6 +57,16 @@ RESULTS = Results(
         Pairs(LIMITED, GATEWAY, 32, ((1_600.0, 2_000.0), (900.0, 1_000.0), (870.0, 1_000.0))),
         Pairs(HITS, GATEWAY, 32, ((890.0, 1_000.0),)),
         Pairs(HITS, SLOW, 32, ((2_400.0, 600.0),)),
+        Pairs(SCREENED, UNSCREENED, 32, ((1_840.0, 2_000.0),)),
+    ),
+    screening=Screening(
+        prompt=Spread(35.0, 34.0, 36.0),
+        prompt_unscreened=Spread(1.0, 0.9, 1.1),
+        service=Spread(31.0, 30.5, 31.5),
+        prompt_added=Spread(3.25, 2.0, 4.0),
+        first_added=Spread(2.5, 1.0, 4.0),
+        whole=Spread(5_500.0, 5_400.0, 5_600.0),
+        whole_unscreened=Spread(5_000.0, 4_990.0, 5_010.0),
     ),
     streams=(streams(DIRECT, 0.2), streams(GATEWAY, 1.7)),
     imports=Imports(SPREAD, SPREAD, SPREAD, 500, {"pydantic": 40.0}, ()),

@@ -34,6 +34,18 @@ def test_a_whole_answer_takes_as_long_as_it_is_told(port: int) -> None:
             assert answer.json()["object"] == "chat.completion"
 
 
+async def test_numbered_events_say_ten_characters_each(port: int) -> None:
+    """No two streams the same."""
+    said = []
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        for _ in range(2):
+            answer = await client.post("/v1/chat/completions?events=2&milliseconds=1&numbered=1", json={})
+            events = [json.loads(line[6:]) for line in answer.text.split("\n\n")[:2]]
+            said.append([event["choices"][0]["delta"]["content"] for event in events])
+    assert {len(text) for texts in said for text in texts} == {10}
+    assert len({text for texts in said for text in texts}) == 4
+
+
 async def test_streams_arrive_whole_on_one_connection(port: int) -> None:
     """Fast and paced, one after another; every event is counted and was under way for some time."""
     client = await EventClient.connect(port, chat_call("gw_1"))

@@ -6,7 +6,7 @@ import pytest
 
 from bench.faults import BenchFailed
 from bench.figures import Load
-from bench.load import Call, chat_call, parse, script
+from bench.load import Call, analyze_call, chat_call, long_call, parse, screened_call, script
 
 
 def test_the_script_carries_the_call() -> None:
@@ -40,3 +40,18 @@ def test_what_wrk_complains_of_is_passed_on() -> None:
     """A refused connection is named, not counted as zero."""
     with pytest.raises(BenchFailed, match="unable to connect"):
         parse("unable to connect to 127.0.0.1:1 Connection refused\n")
+
+
+def test_a_long_prompt_is_new_with_every_run_and_call() -> None:
+    """200 words, the same to the gateway and to the service; the number is the script's."""
+    prompts = [json.loads(long_call("gw_1", "/a", run).body)["messages"][1]["content"] for run in ("one", "two")]
+    assert [len(prompt.split()) for prompt in prompts] == [200, 200]
+    assert prompts[0] != prompts[1]
+    assert "{number}" in prompts[0]
+    assert json.loads(analyze_call("one").body)["text"] in prompts[0]
+
+
+def test_a_screened_call_is_the_same_every_time() -> None:
+    """And the one beside it says the same."""
+    assert screened_call("gw_1").body == chat_call("gw_1", "France").body
+    assert "{number}" not in screened_call("gw_1").body

@@ -17,6 +17,8 @@ ROWS = [
     "| backend, directly | 1 | 9,000 | 9,000 to 9,000 | 0.10 | 1.00 | 0 |  |  |  |",
     "| gateway | 1 | 1,000 | 1,000 to 1,000 | 0.90 | 9.00 | 0 |  |  | +0.80 ms |",
     "| gateway | 32 | 2,000 | 1,000 to 3,000 | 1.00 | 10.00 | 0 | 0.200 | 0.050 |  |",
+    "| a new prompt of 200 words, p50 | 35.00 | 34.00 to 36.00 |",
+    "| a screened stream, whole | 5,500.00 | 5,400.00 to 5,600.00 |",
     "| gateway | 1.70 | +1.50 | 2.00 | 50,000 | 1.50 | 2,000 | 0.25 / 0.75 | 0 |",
     "| import function_app | 0.500 (0.400 to 0.600) |",
     "500 modules are loaded. The most time of their own, in milliseconds: pydantic 40.",

@@ -17,6 +17,8 @@ from gateway.safety.screeners import Screeners
 from gateway.safety.verdict import ScreeningUnavailable
 from local.content_safety import SafetyServer
 
+EIGHT = {"outputType": "EightSeverityLevels"}
+
 
 @pytest.fixture
 async def screeners() -> AsyncIterator[Screeners]:
@@ -141,3 +143,34 @@ async def test_thresholds_may_change_without_asking_again(screeners: Screeners, 
     assert known is not None
     assert known.blocks
     assert lenient.stamp != strict.stamp
+
+
+async def test_what_is_known_to_be_harmless_is_clean_for_every_policy(
+    screeners: Screeners, safety: SafetyServer
+) -> None:
+    """What is not is judged by each."""
+    lenient, strict = (screener(screeners, safety.url, categories={"Hate": 7 - each}, **EIGHT) for each in (0, 6))
+    for text, blocks in (("Hello", (False, False)), ("I despise you", (False, True))):
+        asked = Asked(texts=(text,))
+        await lenient.screen(asked)
+        known = [made.known(asked) for made in (lenient, strict)]
+        assert [verdict is not None and verdict.blocks for verdict in known] == list(blocks)
+
+
+async def test_scores_are_kept_for_what_was_asked(screeners: Screeners, safety: SafetyServer) -> None:
+    """The same text to another service, with other settings or as another thing is another question."""
+    asked = Asked(texts=("Hello",))
+    made = screener(screeners, safety.url)
+    await made.screen(asked)
+    assert made.known(asked) is not None
+    assert screener(screeners, safety.url).known(asked) is not None
+    for other in (
+        screener(screeners, f"{safety.url}/other"),
+        screener(screeners, safety.url, categories={"Hate": 4}),
+        screener(screeners, safety.url, blocklists=["brands"]),
+        screener(screeners, safety.url, **EIGHT),
+    ):
+        assert other.known(asked) is None
+    shielding = screener(screeners, safety.url, shieldPrompt=True)
+    for shielded in (Asked(user_prompt="Hello"), Asked(documents=("Hello",))):
+        assert shielding.known(shielded) is None

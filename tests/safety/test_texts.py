@@ -142,3 +142,21 @@ def test_token_numbers_cannot_be_read() -> None:
 def test_an_empty_prompt_has_nothing_to_screen() -> None:
     """And is for the backend to refuse."""
     assert asked_of({"messages": [{"role": "user", "content": ""}]}, Protocol.CHAT).texts == ()
+
+
+STRANGE: list[Any] = [None, 5, True, [], {}, [[]], ["T1"], {"T1": "T1"}]
+
+
+@pytest.mark.parametrize("protocol", [Protocol.CHAT, None])
+@pytest.mark.parametrize("value", STRANGE, ids=str)
+def test_values_of_a_wrong_type_are_no_error(value: Any, protocol: Protocol | None) -> None:
+    """Wherever a name, a list or a message is expected; what is beside them is read all the same."""
+    part = {"type": value, "text": "said"}
+    for message in (
+        {"role": value, "content": "said"},
+        {"role": "user", "content": "said", "type": value},
+        {"role": "user", "content": [part, value]},
+        {"role": "user", "parts": value, "content": "said"},
+    ):
+        document = {"model": value, "messages": [value, message], "input": value, "tools": value}
+        assert "said" in "\n".join(asked_of(document, protocol).texts).split("\n")
