@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.faults import BenchFailed
 from bench.storage_counter import StorageCounter
 from local.azurite import ACCOUNT, Azurite, free_port
-from local.health import is_healthy
+from local.health import is_ready
 from local.processes import REPOSITORY, Process
 
 READY_SECONDS = 60.0
@@ -155,7 +155,7 @@ class GatewayUnderTest:
 
     def _wait_for_health(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        while not is_healthy(self.port):
+        while not is_ready(self.port):
             if time.monotonic() > deadline:
                 raise BenchFailed(f"the gateway is not ready after {READY_SECONDS:.0f} s")
             time.sleep(0.05)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
-import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,19 +15,19 @@ from starlette.responses import Response
 
 from gateway.backends.client import BackendClient
 from gateway.backends.credentials import ManagedIdentity
-from gateway.body import RequestBody
 from gateway.cache.in_redis import InRedis
 from gateway.cache.in_table import InTable
 from gateway.cache.service import AnswerCache
-from gateway.call import Call, EndCallback, Header, Reply, first_value
-from gateway.catalog.keys import holds_key
+from gateway.call import Call, EndCallback, Reply
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.secrets import SecretBox
 from gateway.catalog.snapshot import ApiEntry, Snapshot
 from gateway.errors import REFUSALS, CallerError, ConfigurationError, GatewayError, UnavailableError
+from gateway.incoming import begin_call
 from gateway.ledger.ledger import Ledger
 from gateway.llm.tokenizer import Tokenizer
-from gateway.management.health import health
+from gateway.management.health import Readiness, health, probed, ready
+from gateway.management.welcome import welcome
 from gateway.paths import check_path
 from gateway.pipeline import Next, compile_chain, policies
 from gateway.policies.drain import Drains
@@ -48,6 +46,7 @@ from gateway.storage.subscriptions import SubscriptionRecord, SubscriptionStore
 from gateway.storage.tables import Tables
 from gateway.storage.usage import UsageStore
 from gateway.telemetry.recorder import build_telemetry
+from gateway.unconfigured import UnconfiguredGateway
 from gateway.usage_recorder import UsageRecorder
 from gateway.web_extension import IS_STOPPING
 
@@ -56,7 +55,6 @@ log = logging.getLogger("gateway")
 # For calls still at work when the process ends.
 LAST_WORDS_SECONDS = 2.0
 MEGABYTE = 1024 * 1024
-REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 class Gateway:
@@ -93,9 +91,11 @@ class Gateway:
             clock=lambda: datetime.now(UTC),
             function_auth=self.function_auth,
         )
+        catalog = CatalogStore(self.tables)
         self._catalog = LiveCatalog(
-            CatalogStore(self.tables), SecretBox(settings.secret_keys), environment, settings.catalog_poll_seconds
+            catalog, SecretBox(settings.secret_keys), environment, settings.catalog_poll_seconds
         )
+        self._readiness = Readiness(lambda: self._catalog.snapshot is not None, catalog.read_revision)
         self._attendance = Attendance()
         self._compiled_for: Snapshot | None = None
         self._chains: dict[str, Next] = {}
@@ -113,6 +113,7 @@ class Gateway:
         finally:
             await self._attendance.dismiss(LAST_WORDS_SECONDS)
             await self._catalog.aclose()
+            await self._readiness.aclose()
             # In this order: what a drain has read is charged, what has been charged is pushed.
             await self._services.drains.aclose()
             await self._services.cache.aclose()
@@ -156,7 +157,7 @@ class Gateway:
         """Answer one request to the gateway's own routes. It never leads to an API, whatever the path looks like."""
         call = begin_call(request)
         try:
-            reply = health(call, self._catalog.snapshot)
+            reply = health() if probed(call) == "health" else ready(await self._readiness.checks())
         except GatewayError as error:
             call.on_end(log_request)
             reply = reply_of(error)
@@ -185,6 +186,8 @@ class Gateway:
         snapshot = await self._snapshot()
         found = snapshot.route(call.raw_path[1:])
         if found is None:
+            if call.raw_path == "/" and call.method in ("GET", "HEAD") and not snapshot.apis:
+                return _welcome
             raise CallerError("OperationNotFound")
         call.entry, call.rest = found
         return self._chain(snapshot, call.entry)
@@ -206,26 +209,9 @@ class Gateway:
         return chain
 
 
-class UnconfiguredGateway:
-    """Stands in while settings are missing: says so in the log, and to callers only that it is so."""
-
-    function_auth = False
-
-    def __init__(self, error: ConfigurationError) -> None:
-        self._faults = error.faults
-
-    @asynccontextmanager
-    async def lifespan(self) -> AsyncIterator[None]:
-        """Name every fault once, where the operator looks."""
-        for fault in self._faults:
-            log.error("setting %s", fault)
-        yield
-
-    async def handle(self, request: Request) -> Response:
-        """503 to everything."""
-        return GatewayResponse(begin_call(request), reply_of(UnavailableError("GatewayNotConfigured")))
-
-    manage = handle
+async def _welcome(call: Call) -> Reply:
+    call.on_end(log_request)
+    return welcome(call)
 
 
 def build_gateway(environment: Mapping[str, str] = os.environ) -> Gateway | UnconfiguredGateway:
@@ -249,31 +235,6 @@ def stopping_response() -> Response:
 def _end_for_stop(call: Call) -> None:
     call.outcome.status, call.outcome.code = STOPPING.status, STOPPING.code
     call.end()
-
-
-def begin_call(request: Request) -> Call:
-    """What can be said of a request before anything is decided."""
-    scope = request.scope
-    headers = scope["headers"]
-    length = first_value(headers, b"content-length")
-    has_body = length not in (None, b"0") or first_value(headers, b"transfer-encoding") is not None
-    expected = int(length) if length is not None and length.isdigit() else None
-    return Call(
-        method=scope["method"],
-        raw_path=scope["raw_path"].decode("latin-1"),
-        query=scope["query_string"],
-        headers=headers,
-        body=RequestBody(request.receive, expected, has_body),
-        request_id=_request_id(headers),
-    )
-
-
-def _request_id(headers: list[Header]) -> str:
-    given = first_value(headers, b"x-request-id")
-    if given is not None and REQUEST_ID.fullmatch(text := given.decode("latin-1")) and not holds_key(text):
-        return text
-    # It tells requests apart; nothing depends on its being hard to guess.
-    return f"{random.getrandbits(128):032x}"
 
 
 def _entries(settings: Settings, tables: Tables) -> InTable | InRedis:

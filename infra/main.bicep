@@ -90,7 +90,7 @@ param alertLatencySeconds int = 30
 @description('What the workbook reckons cost with: US dollars for a million tokens, written as in the catalog.')
 param prices object = {}
 
-@description('Call /gateway/health from outside every five minutes. An app that is called so never scales to zero.')
+@description('Call /gateway/ready from outside every five minutes. An app that is called so never scales to zero.')
 param availabilityTest bool = false
 
 @description('Reach storage over a virtual network only, by private endpoints.')
@@ -317,7 +317,7 @@ module availability 'modules/availability.bicep' = if (monitored && availability
     location: monitored ? insightsAccess!.outputs.location : location
     tags: tags
     insightsId: insightsId
-    url: '${functionApp.outputs.url}/gateway/health'
+    url: '${functionApp.outputs.url}/gateway/ready'
   }
 }
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from local.azurite import Azurite, port_is_free, usual_port_if_free
 from local.example import CHAT_PATH, Example
-from local.health import is_healthy
+from local.health import is_ready
 from local.options import HIGHEST_PORT, STAND_IN_KEY, RunFailed, RunOptions
 from local.processes import REPOSITORY, Process, ProcessFailed
 from local.screen import complain, greeting, readable, say
@@ -94,6 +94,7 @@ class Run:
             # The Core Tools need no storage of their own for HTTP functions, and Azurite's tables would not do.
             "AzureWebJobsStorage": "",
             "AzureWebJobsSecretStorageType": "files",
+            "AzureWebJobsDisableHomepage": "true",
             "GATEWAY_TABLES": azurite.connection_string,
             "GATEWAY_SECRET_KEY": self._state.secret_key(),
             "MODEL_KEY": self._options.model_key or NO_KEY,
@@ -134,7 +135,7 @@ class Run:
 
     def _wait_for_health(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        while not is_healthy(self._options.port):
+        while not is_ready(self._options.port):
             self._check_all_run()
             if time.monotonic() > deadline:
                 raise RunFailed(

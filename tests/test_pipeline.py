@@ -4,6 +4,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from gateway.body import RequestBody
 from gateway.call import Call, Outcome, Reply
 from gateway.catalog.caches import Caches, ResolvedCache
@@ -142,3 +144,26 @@ async def test_without_settings_every_call_says_so() -> None:
     response = await build_gateway({}).handle(Request(scope, never_received))
     await response(scope, never_received, send)
     assert (sent[0]["status"], b'"code":"GatewayNotConfigured"' in sent[1]["body"]) == (503, True)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/gateway/health", 200), ("/gateway/ready", 503), ("/gateway/x", 503)])
+async def test_without_settings_the_process_is_alive_and_not_ready(path: str, status: int) -> None:
+    """It names what is missing, and nothing of what stands there."""
+    from starlette.requests import Request
+
+    from gateway.app import build_gateway
+
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b""}
+    scope["headers"] = []
+    gateway = build_gateway({"GATEWAY_TABLES": "AccountName=a;AccountKey=private", "GATEWAY_LOG_LEVEL": "private"})
+    response = await gateway.manage(Request(scope, never_received))
+    await response(scope, never_received, send)
+    assert sent[0]["status"] == status
+    assert b"private" not in sent[1]["body"]
+    if path == "/gateway/ready":
+        assert b"GATEWAY_LOG_LEVEL" in sent[1]["body"]

@@ -70,14 +70,6 @@ class Screener:
             await self._client.ready()
         return await self._within_time(batches)
 
-    def known_text(self, text: str) -> Verdict | None:
-        """As `known`, of a text of an answer."""
-        return self.known(Asked(texts=(text,))) if self.settings.analyzes else CLEAN
-
-    async def screen_text(self, text: str) -> Verdict:
-        """Analyze a text of an answer. Raises ScreeningUnavailable."""
-        return await self.screen(Asked(texts=(text,)))
-
     def _has_blocked_images(self, asked: Asked) -> bool:
         return self.settings.images == "block" and bool(asked.images)
 

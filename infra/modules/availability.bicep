@@ -24,7 +24,7 @@ resource test 'Microsoft.Insights/webtests@2022-06-15' = {
   kind: 'standard'
   properties: {
     SyntheticMonitorId: name
-    Name: 'Gateway: health'
+    Name: 'Gateway: ready'
     Kind: 'standard'
     Enabled: true
     Frequency: 300

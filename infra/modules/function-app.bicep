@@ -56,6 +56,8 @@ var settingsOfHost = {
   AzureWebJobsStorage__tableServiceUri: storage.properties.primaryEndpoints.table
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
+  // Otherwise the host answers "/" with a page of its own, and the gateway never sees it.
+  AzureWebJobsDisableHomepage: 'true'
 }
 
 var settingsOfGateway = {
@@ -89,7 +91,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
 }
 
 // Flex Consumption has no health check by the platform: an instance that is ill is found by its failing calls. Probes from
-// outside can ask /gateway/health; see availability.bicep.
+// outside can ask /gateway/ready; see availability.bicep.
 resource app 'Microsoft.Web/sites@2024-04-01' = {
   name: name
   location: location

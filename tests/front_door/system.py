@@ -141,10 +141,10 @@ class System:
         self._host.start()
         ready = self._host.wait_for_line(lambda line: line.startswith('{"url"'), 30)
         self.worker_pid = int(json.loads(ready)["workerPid"])
-        wait_until(self._healthy)
+        wait_until(self._is_ready)
 
-    def _healthy(self) -> bool:
-        return httpx2.get(f"{self.url}/gateway/health").status_code == 200
+    def _is_ready(self) -> bool:
+        return httpx2.get(f"{self.url}/gateway/ready").status_code == 200
 
     def stop(self) -> None:
         """Stop everything."""

@@ -46,11 +46,14 @@ def test_at_start(own: System) -> None:
     own._host.wait_for_line(lambda line: line.startswith('{"url"'), 30)
     refused = chat(own, "gw_any")
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "CatalogUnavailable")
-    assert httpx2.get(f"{own.url}/gateway/health").status_code == 503
+    assert httpx2.get(f"{own.url}/gateway/health").status_code == 200
+    waiting = httpx2.get(f"{own.url}/gateway/ready")
+    assert waiting.json() == {"status": "not ready", "checks": {"catalog": "loading", "storage": "unavailable"}}
+    assert (waiting.status_code, waiting.headers["retry-after"]) == (503, "5")
     assert any("the catalog cannot be loaded yet, trying again" in line for line in own.lines)
     own.azurite.start()
     own.apply(CATALOG.format(model_url=own.model.url, closed_port=1))
-    wait_until(lambda: httpx2.get(f"{own.url}/gateway/health").status_code == 200, 30)
+    wait_until(lambda: httpx2.get(f"{own.url}/gateway/ready").status_code == 200, 30)
     wait_until(lambda: chat(own, own.keys["team"]).status_code == 200)
 
 

@@ -73,10 +73,10 @@ def test_alerts_reach_people_if_there_are_any(full: Deployment, plain: Deploymen
     )
 
 
-def test_the_availability_test_calls_the_health_of_the_app(full: Deployment, plain: Deployment) -> None:
+def test_the_availability_test_calls_whether_the_app_is_ready(full: Deployment, plain: Deployment) -> None:
     """Only where it is asked for, because it keeps an instance awake."""
     test = full.the("Microsoft.Insights/webtests")
-    assert test["properties"]["Request"]["RequestUrl"] == full.outputs["gatewayUrl"] + "/gateway/health"
+    assert test["properties"]["Request"]["RequestUrl"] == full.outputs["gatewayUrl"] + "/gateway/ready"
     assert plain.of("Microsoft.Insights/webtests") == []
 
 

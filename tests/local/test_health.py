@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from local.azurite import free_port
-from local.health import is_healthy
+from local.health import is_ready
 
 ANSWERS = {
     "ready": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", True),
@@ -33,11 +33,11 @@ def test_only_a_200_is_ready(case: str) -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        assert is_healthy(server.getsockname()[1]) is ready
+        assert is_ready(server.getsockname()[1]) is ready
         thread.join()
-    assert asked[0].startswith(b"GET /gateway/health HTTP/1.1\r\n")
+    assert asked[0].startswith(b"GET /gateway/ready HTTP/1.1\r\n")
 
 
 def test_nobody_there_is_not_ready() -> None:
     """A port that nobody listens on is an answer, not an error."""
-    assert not is_healthy(free_port())
+    assert not is_ready(free_port())

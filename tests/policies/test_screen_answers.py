@@ -10,7 +10,7 @@ import pytest
 from gateway.backends.client import BackendClient
 from gateway.backends.credentials import ManagedIdentity
 from gateway.call import CacheNote, Call, Reply
-from gateway.errors import ProviderError
+from gateway.errors import PolicyError, ProviderError
 from gateway.llm.tokenizer import Tokenizer
 from gateway.llm.tokens import Protocol
 from gateway.llm.usage import Usage
@@ -202,9 +202,11 @@ async def test_an_answer_that_cannot_be_read_is_an_outage(
 ) -> None:
     """It is refused, or goes through with a mark; it is never taken for clean."""
     answered = setting.with_(onError=on_error)
-    answered.backend.body, answered.backend.headers = content, headers
+    answered.backend.body = body = Body(content)
+    answered.backend.headers = headers
     call = answered.call()
     caller = await answered.run(call)
+    assert body.closed
     if on_error == "block":
         assert gist(json.loads(caller.body)) == OUTAGE
     else:
@@ -367,6 +369,20 @@ async def test_a_violation_ends_the_stream(
     assert (body.closed, caller.ended) == (True, True)
     assert (answered.outcomes[0].code, call.safety and call.safety.status) == ("content_filter", "blocked")
     assert answered.usage == Usage(PROMPT_TOKENS, tokenizer.count_now([delivered], "gpt-4o"))
+
+
+async def test_the_backend_is_told_before_the_caller(setting: Setting) -> None:
+    """However long a caller takes to accept the last words, the model is not at work for it any more."""
+    answered = setting.with_()
+    body = stream(answered, chunk("stab"), chunk("x" * 40), 60.0)
+    reply = await answered.reply(answered.call())
+    assert not isinstance(reply.body, bytes)
+    assert b"content_filter" in await anext(reply.body)
+    assert body.closed
+    with pytest.raises(PolicyError):
+        await anext(reply.body)
+    with pytest.raises(StopAsyncIteration):
+        await anext(reply.body)
 
 
 async def test_a_violation_at_the_seam_of_two_windows_is_seen(setting: Setting) -> None:
