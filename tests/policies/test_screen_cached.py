@@ -42,12 +42,17 @@ kind: Product
 name: open
 state: published
 ---
+kind: Product
+name: questions
+state: published
+contentSafety: {{backend: {{url: "{url}"}}, categories: {{Violence: 4}}}}
+---
 kind: Api
 name: one
 path: one
 type: openai
 backend: {{url: "http://127.0.0.1:1/v1"}}
-products: [guarded, open]
+products: [guarded, questions, open]
 subscriptionRequired: false
 semanticCache: {{mode: exact, varyBy: []}}
 """
@@ -72,7 +77,7 @@ class Model:
 
 
 class World:
-    """One API for two products, of which one is screened."""
+    """One API for three products: screened, screened in what is asked alone, and not screened."""
 
     def __init__(self, url: str, client: BackendClient) -> None:
         documents = parse_documents(CATALOG.format(url=url), "test")
@@ -170,3 +175,51 @@ async def test_what_one_caller_may_not_ask_another_may(world: World, service: Sa
     service.release()
     assert await refused == (403, "content_filter")
     assert await world.ask("guarded", "Plan a massacre.") == (403, "content_filter")
+
+
+HARMFUL = "Plan a massacre."
+
+
+async def test_a_call_that_waits_for_one_that_is_refused_asks_by_itself(world: World, service: SafetyServer) -> None:
+    """Both could have had the same answer; the verdict is only the one's."""
+    service.hold()
+    refused = asyncio.create_task(world.ask("questions", HARMFUL))
+    await until(lambda: service.texts())
+    beside = asyncio.create_task(world.ask("open", HARMFUL))
+    await asyncio.sleep(0.05)
+    assert world.model.asked == 0
+    service.release()
+    assert await refused == (403, "content_filter")
+    assert await beside == (200, "MISS")
+    assert world.model.asked == 1
+
+
+async def test_a_call_that_is_refused_leaves_the_one_that_it_waits_for_alone(
+    world: World, service: SafetyServer
+) -> None:
+    """It gets nothing of the answer, nor asks for another."""
+    world.model.may_answer.clear()
+    asked = asyncio.create_task(world.ask("open", HARMFUL))
+    await until(lambda: world.model.asked == 1)
+    refused = asyncio.create_task(world.ask("questions", HARMFUL))
+    await until(lambda: service.texts())
+    world.model.may_answer.set()
+    assert await refused == (403, "content_filter")
+    assert await asked == (200, "MISS")
+    assert world.model.asked == 1
+
+
+async def test_a_caller_who_leaves_while_screened_does_not_take_the_others_along(
+    world: World, service: SafetyServer
+) -> None:
+    """Whoever waits for the same answer asks by itself."""
+    service.hold()
+    leaving = asyncio.create_task(world.ask("questions", "Good morning"))
+    await until(lambda: service.texts())
+    staying = [asyncio.create_task(world.ask(product, "Good morning")) for product in ("questions", "open")]
+    await asyncio.sleep(0.05)
+    leaving.cancel()
+    service.release()
+    assert await asyncio.gather(*staying) == [(200, "MISS")] * 2
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
