@@ -25,7 +25,7 @@ from local.run import Stopped, ignore_signals, stop_on_signals
 STOPPED = 130
 EXAMPLES = """
 examples:
-  python -m bench                          everything but the profile, about eight minutes
+  python -m bench                          everything but the profile, about thirteen minutes
   python -m bench --quick                  the same, less exactly, in about a minute
   python -m bench --only imports           one part; may be repeated
   python -m bench --profile --write-docs   with a profile, and into docs/performance.md

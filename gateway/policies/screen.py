@@ -48,7 +48,7 @@ class Screen:
         if screeners and call.method not in WITHOUT_BODY:
             call.safety = SafetyNote("known")
             self._begin(call, screeners)
-        reply = await _answered(call, next)
+        reply = await (next(call) if call.screening is None else _answered(call, call.screening, next))
         if answers is not None and _is_from_before(call, answers):
             reply = await _screened_again(call, reply, answers)
         if call.safety is not None and call.safety.status == "unavailable":
@@ -98,11 +98,8 @@ class Screen:
         self._rarely.warn("a request to %s could not be screened: %s", self._entry.api.name, reason)
 
 
-async def _answered(call: Call, next: Next) -> Reply:
+async def _answered(call: Call, screening: asyncio.Task[None], next: Next) -> Reply:
     """The answer, when the request is known to be clean, however early it comes."""
-    screening = call.screening
-    if screening is None:
-        return await next(call)
     try:
         reply = await next(call)
     except GatewayError:
