@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 
 from local.processes import REPOSITORY, Process
@@ -16,15 +17,27 @@ ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Two PEM files."""
+
+    chain: Path
+    key: Path
+
+
 class Azurite:
     """A running azurite-table. Without a directory it keeps everything in memory; without a port it takes a free one.
 
-    `stop()` and `start()` again keep the port, so that clients can be watched through an outage.
+    `stop()` and `start()` again keep the port, so that clients can be watched through an outage. With a certificate it
+    speaks HTTPS, and takes tokens of Microsoft Entra ID, of which it checks everything but the signature.
     """
 
-    def __init__(self, directory: Path | None = None, port: int | None = None) -> None:
+    def __init__(
+        self, directory: Path | None = None, port: int | None = None, certificate: Certificate | None = None
+    ) -> None:
         self._directory = directory
         self._port = port or free_port()
+        self._certificate = certificate
         self._process: Process | None = None
 
     @property
@@ -34,6 +47,11 @@ class Azurite:
             f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};"
             f"TableEndpoint=http://127.0.0.1:{self._port}/{ACCOUNT};"
         )
+
+    @property
+    def account_url(self) -> str:
+        """What GATEWAY_TABLES takes where an identity asks."""
+        return f"https://127.0.0.1:{self._port}/{ACCOUNT}"
 
     @property
     def port(self) -> int:
@@ -84,6 +102,8 @@ class Azurite:
         options = ["--tableHost", "127.0.0.1", "--tablePort", str(self._port), "--silent", "--disableTelemetry"]
         # Newer storage clients name API versions that Azurite does not know yet.
         options.append("--skipApiVersionCheck")
+        if self._certificate is not None:
+            options += ["--cert", str(self._certificate.chain), "--key", str(self._certificate.key), "--oauth", "basic"]
         if self._directory is None:
             return [*options, "--inMemoryPersistence"]
         self._directory.mkdir(parents=True, exist_ok=True)

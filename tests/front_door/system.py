@@ -95,8 +95,9 @@ class System:
         app: Path = REPOSITORY,
         environment: Mapping[str, str] | None = None,
         storage: Path | None = None,
+        azurite: Azurite | None = None,
     ) -> None:
-        self.azurite = Azurite(storage)
+        self.azurite = azurite or Azurite(storage)
         self.model = ModelServer()
         self.lines: list[str] = []
         self.environment = {
