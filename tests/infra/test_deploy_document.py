@@ -230,8 +230,8 @@ def test_the_first_document_is_a_catalog(tmp_path: Path) -> None:
     (yaml,) = re.findall(r"<<EOF\n(.*?)^EOF$", DOCUMENT, flags=re.MULTILINE | re.DOTALL)
     endpoint = deploy().outputs["openAIEndpoint"]
     assert endpoint.endswith("/")
-    (cache,) = re.findall(r"^```yaml\n(.*?)^```", DOCUMENT, flags=re.MULTILINE | re.DOTALL)
-    (tmp_path / "first.yaml").write_text(yaml.replace("${OPENAI_ENDPOINT}", endpoint) + cache)
+    cache, safety = re.findall(r"^```yaml\n(.*?)^```", DOCUMENT, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "first.yaml").write_text(yaml.replace("${OPENAI_ENDPOINT}", endpoint) + cache + safety)
     result = CliRunner().invoke(cli, ["check", "--offline", "-f", str(tmp_path)])
     assert result.exit_code == 0, result.output
 
