@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app import REQUEST_ID
 from gateway.call import CacheNote, Caller, Outcome, SafetyNote
 from gateway.catalog.keys import generate
+from gateway.incoming import REQUEST_ID
 from gateway.llm.usage import Usage
 from gateway.request_log import log_request
 from tests.test_pipeline import make_call
