@@ -191,6 +191,7 @@ async def test_what_is_no_answer_in_words_passes(
 
 UNREADABLE: dict[str, tuple[bytes, Any]] = {
     "compressed": (whole(CALM), ((b"content-encoding", b"gzip"), *JSON)),
+    "a sound in place of words": (b"\x00", ((b"content-type", b"audio/mpeg"),)),
     "too deep": (b'{"a":' + b"[" * 90 + b'"x"' + b"]" * 90 + b"}", JSON),
 }
 

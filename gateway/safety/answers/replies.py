@@ -31,7 +31,10 @@ TEXT_TYPES = (b"json", b"text/", b"xml", FRAMES)
 
 async def screened_reply(call: Call, reply: Reply, screening: AnswerScreening) -> Reply:
     """The reply, of which no more can be read than is clean. Raises PolicyError and UnavailableError."""
-    if reply.status >= 300 or call.method == "HEAD" or call.protocol in WITHOUT_TEXT or not _may_have_text(call, reply):
+    if reply.status >= 300 or call.method == "HEAD" or call.protocol in WITHOUT_TEXT:
+        return reply
+    if call.protocol is None and not _is_text(reply):
+        # Files and media. Models answer in words.
         return reply
     if call.safety is None:
         call.safety = SafetyNote("known")
@@ -50,6 +53,8 @@ async def _screen(call: Call, reply: Reply, screening: AnswerScreening, note: Sa
     """False if it passes although it could not be screened."""
     if first_value(reply.headers, b"content-encoding") not in (None, b"identity"):
         return screening.not_readable(note, "compressed")
+    if not _is_text(reply):
+        return screening.not_readable(note, "no-text")
     parts = _parts(reply)
     if not isinstance(reply.body, bytes):
         if parts is not None:
@@ -68,10 +73,9 @@ async def _screen(call: Call, reply: Reply, screening: AnswerScreening, note: Sa
         raise
 
 
-def _may_have_text(call: Call, reply: Reply) -> bool:
-    """What models say, and all that looks like text; not files and media that others answer with."""
+def _is_text(reply: Reply) -> bool:
     kind = (first_value(reply.headers, b"content-type") or b"text/").lower()
-    return call.protocol is not None or any(text_type in kind for text_type in TEXT_TYPES)
+    return any(text_type in kind for text_type in TEXT_TYPES)
 
 
 def _parts(reply: Reply) -> Parts | None:
