@@ -8,6 +8,7 @@ import click
 
 from gateway.management.cli.cache import cache
 from gateway.management.cli.catalog_files import apply, check, export
+from gateway.management.cli.doctor import doctor
 from gateway.management.cli.failures import RootGroup
 from gateway.management.cli.import_api import import_api
 from gateway.management.cli.kinds import apis, backends, gateway, named_values, products, subscriptions
@@ -28,6 +29,7 @@ EXAMPLES = (
     "subscriptions create team-a --scope /products/starter",
     "subscriptions regenerate team-a --slot secondary",
     "usage --by subscription,model --last 7d",
+    "doctor",
 )
 
 
@@ -69,6 +71,7 @@ for command in (
     cache,
     safety,
     usage,
+    doctor,
     secret_key,
 ):
     cli.add_command(command)

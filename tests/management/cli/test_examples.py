@@ -21,6 +21,7 @@ from gateway.storage.tables import Tables
 from local.content_safety import SafetyServer
 from local.model import ModelServer
 from tests.management.cli.command_line import CommandLine
+from tests.management.cli.deployed import Deployed
 
 API = "kind: Api\nname: openai\npath: openai\ntype: openai\nbackend: {url: 'http://model.example'}\n"
 SUBSCRIPTION = "kind: Subscription\nname: team-a\nscope: /apis\n"
@@ -113,6 +114,14 @@ def model() -> Iterator[ModelServer]:
     server.close()
 
 
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[Deployed]:
+    """What the examples look at from outside."""
+    running = Deployed()
+    yield running
+    running.close()
+
+
 def test_the_examples_are_found() -> None:
     """Otherwise the next test would prove nothing."""
     assert len(printed_examples()) > 50
@@ -121,7 +130,7 @@ def test_the_examples_are_found() -> None:
 
 @pytest.mark.parametrize("example", printed_examples())
 def test_an_example_does_what_it_says(
-    gateway: CommandLine, model: ModelServer, safety: SafetyServer, example: str
+    gateway: CommandLine, model: ModelServer, safety: SafetyServer, deployed: Deployed, example: str
 ) -> None:
     """In a catalog with the documents that examples name, with somebody to answer, and the model for every URL."""
     for name, text in FILES.items():
@@ -137,12 +146,16 @@ def test_an_example_does_what_it_says(
         assert gateway("apply", "-f", "-", stdin=SAFETY.format(url=safety.url, api=API)).exit_code == 0
     if example.startswith("limits"):
         asyncio.run(count(gateway.environment["GATEWAY_TABLES"]))
+    address = model.url
+    if example.startswith("doctor"):
+        assert gateway("apply", "-f", "-", stdin=API.replace("http://model.example", model.url)).exit_code == 0
+        address = deployed.url
     for beginning, command in BEFORE.items():
         if example.startswith(beginning):
             assert gateway(*command).exit_code == 0
     line, _, source = example.partition(" < ")
     typed = (gateway.folder / source).read_text() if source else TYPED.get(example, "y\n")
-    words = [re.sub(r"https://[^/]+(/v1)?$", model.url, word) for word in shlex.split(line)]
+    words = [re.sub(r"https://[^/]+(/v1)?$", address, word) for word in shlex.split(line)]
     person = gateway.with_settings(OPENAI_KEY="sk-setting").at_a_terminal()
     result = person(*words, stdin=typed.replace("MODEL", model.url))
     assert result.exit_code == 0, result.output

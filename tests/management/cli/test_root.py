@@ -57,7 +57,7 @@ def test_every_command_of_the_issue_is_there() -> None:
     }
     expected |= {"import", "apply", "check", "export", "gateway show", "named-values set", "secret-key"}
     expected |= {"usage", "limits show", "limits reset", "cache stats", "cache show", "cache purge", "cache explain"}
-    expected |= {"safety test"}
+    expected |= {"safety test", "doctor"}
     expected |= {f"safety blocklists {verb}" for verb in ("list", "create", "add", "remove", "delete")}
     assert set(COMMANDS) == expected
 

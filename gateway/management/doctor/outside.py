@@ -1,0 +1,64 @@
+"""A deployed gateway, looked at from outside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+
+from gateway.management.doctor.clock import judge_clock
+from gateway.management.doctor.finding import Finding
+
+SECONDS = 20.0
+LOG = "`az monitor app-insights query` or the portal's log stream shows its log"
+MENDS = {
+    "catalog": f"It is loaded at start, from storage. {LOG}.",
+    "storage": "Run `python -m gateway doctor` with its GATEWAY_TABLES; check the identity's role, and the network.",
+    "settings": "Set what it names, with `az functionapp config appsettings set`.",
+}
+
+
+async def check_outside(url: str, now: Callable[[], float] = time.time) -> AsyncIterator[Finding]:
+    """Whether it answers, is what it should be, and is ready. `url` is the gateway's own, without an API's path."""
+    base = url.rstrip("/")
+    if urlsplit(base).scheme != "https":
+        yield Finding("address", "warning", "Keys go over the network unencrypted.", "Use https:// but for tests.")
+    async with httpx2.AsyncClient(timeout=SECONDS, trust_env=True) as client:
+        try:
+            alive = await client.get(f"{base}/gateway/health")
+            ready = await client.get(f"{base}/gateway/ready")
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            said = f"{urlsplit(base).netloc or base} does not answer: {type(error).__name__}."
+            yield Finding("address", "failed", said, "Check the URL, DNS, certificate and that the app is started.")
+            return
+    if alive.status_code != 200 or _json(alive).get("status") != "ok":
+        said = f"What answers at {base}/gateway/health is no gateway: {alive.status_code}."
+        mend = (
+            "Give the URL without an API's path. If it is right, publish the app: `func azure functionapp publish APP`."
+        )
+        yield Finding("address", "failed", said, mend)
+        return
+    yield Finding("address", "ok", "The gateway answers.")
+    yield judge_clock(alive.headers.get("date", ""), now(), "the gateway")
+    checks = _json(ready).get("checks")
+    if not isinstance(checks, dict):
+        yield Finding(
+            "ready", "failed", f"/gateway/ready answers {ready.status_code} and says nothing.", "Publish it anew."
+        )
+        return
+    for name, state in checks.items():
+        if state == "ok":
+            yield Finding(f"ready: {name}", "ok", "It is well.")
+        else:
+            yield Finding(f"ready: {name}", "failed", f"{state}.", MENDS.get(str(name), LOG))
+
+
+def _json(answer: httpx2.Response) -> dict[str, Any]:
+    try:
+        document = answer.json()
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
