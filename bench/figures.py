@@ -152,6 +152,22 @@ class Imports:
 
 
 @dataclass(frozen=True)
+class ColdStart:
+    """Seconds from the start of the host's process to the first answered call, `ready` and `first_call` together.
+
+    `ready` is when the worker has told the host its functions. The imports are measured apart, in fresh interpreters:
+    the host's own, the worker's beyond a bare interpreter, and the app's beyond the worker's.
+    """
+
+    whole: Spread
+    ready: Spread
+    first_call: Spread
+    host_imports: Spread
+    worker_imports: Spread
+    app_imports: Spread
+
+
+@dataclass(frozen=True)
 class Memory:
     """Resident megabytes of the worker process after so many requests since its start."""
 
@@ -207,6 +223,7 @@ class Results:
     streams: tuple[Streams, ...] = ()
     screening: Screening | None = None
     imports: Imports | None = None
+    start: ColdStart | None = None
     ledger: LedgerUse | None = None
     memory: Memory | None = None
     storage: tuple[StorageUse, ...] = ()

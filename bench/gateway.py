@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from bench.faults import BenchFailed
 from bench.storage_counter import StorageCounter
@@ -113,6 +115,7 @@ class GatewayUnderTest:
         )
         self._azurite = Azurite()
         self.storage = StorageCounter(self._azurite.port)
+        self._environment: dict[str, str] = {}
         self._stack = ExitStack()
 
     def start(self) -> None:
@@ -126,14 +129,28 @@ class GatewayUnderTest:
         if self._metrics is not None:
             environment |= {"OTEL_EXPORTER_OTLP_ENDPOINT": self._metrics, "OTEL_METRIC_EXPORT_INTERVAL": "5000"}
         self.key = self._apply(environment)
-        # The log goes to a file, as a pipe would need a reader that competes for the processors.
-        command = ["/bin/sh", "-c", 'exec "$@" 2>>"$0"', str(self._log), sys.executable]
-        host = Process("Functions host", [*command, "-m", "local.host", "--port", str(self.port)], environment)
-        self._stack.callback(host.stop, STOP_SECONDS)
-        host.start()
-        ready = json.loads(host.wait_for_line(lambda line: line.startswith('{"url"'), READY_SECONDS))
+        self._environment = environment
+        ready = self._start_host(self.port, self._stack)
         self.host_pid, self.worker_pid = ready["pid"], ready["workerPid"]
         self._wait_for_health()
+
+    @contextmanager
+    def another(self) -> Iterator[int]:
+        """One more on the same storage, as a second instance is started; its port, as soon as it takes calls."""
+        with ExitStack() as stack:
+            port = free_port()
+            self._start_host(port, stack)
+            yield port
+
+    def _start_host(self, port: int, stack: ExitStack) -> dict[str, Any]:
+        """What the host says when it takes calls."""
+        # The log goes to a file, as a pipe would need a reader that competes for the processors.
+        command = ["/bin/sh", "-c", 'exec "$@" 2>>"$0"', str(self._log), sys.executable]
+        host = Process("Functions host", [*command, "-m", "local.host", "--port", str(port)], self._environment)
+        stack.callback(host.stop, STOP_SECONDS)
+        host.start()
+        ready: dict[str, Any] = json.loads(host.wait_for_line(lambda line: line.startswith('{"url"'), READY_SECONDS))
+        return ready
 
     def stop(self) -> None:
         """Everything it started."""

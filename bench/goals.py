@@ -24,6 +24,7 @@ ADDED_FIRST_EVENT = 1.0
 ADDED_BY_SCREENING, ADDED_TO_WINDOW, SCREENED_STREAM = 3.0, 5.0, 1.1
 IMPORT_SECONDS = 0.8
 ADMISSIONS_PER_SECOND = 200_000
+START_SECONDS = 2.5
 MEMORY_FROM, MEMORY_TO, MEMORY_GROWTH = 10_000, 100_000, 5.0
 MEMORY_LONG, MEMORY_LONG_GROWTH = 1_000_000, 20.0
 STORAGE_PER_SECOND = 2.0
@@ -41,7 +42,7 @@ class Judgement:
 
 def judge(results: Results) -> list[Judgement]:
     """A judgement for everything this run has measured."""
-    parts = (_throughput, _in_turns, _latency, _screening, _first_event, _imports, _ledger, _memory, _storage)
+    parts = (_throughput, _in_turns, _latency, _screening, _first_event, _imports, _start, _ledger, _memory, _storage)
     return [judgement for part in parts for judgement in part(results)]
 
 
@@ -124,6 +125,13 @@ def _imports(results: Results) -> Iterator[Judgement]:
         )
         found = ", ".join(imports.unwanted) or "none"
         yield Judgement("modules it must not import", found, "none", not imports.unwanted)
+
+
+def _start(results: Results) -> Iterator[Judgement]:
+    if results.start is not None:
+        seconds = results.start.whole.median
+        name = "cold start, from the start of the processes to the first answered call"
+        yield Judgement(name, f"{seconds:.2f} s", f"≤ {START_SECONDS} s", seconds <= START_SECONDS)
 
 
 def _ledger(results: Results) -> Iterator[Judgement]:

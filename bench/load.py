@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from local.processes import TIED
 
 # Seconds; longer than any number of calls takes. The script ends the run when they are made.
 NO_END = 3_600
+NO_ANSWER = 30
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,18 @@ class Call:
     path: str
     headers: Mapping[str, str]
     body: str
+
+
+def first_answer(port: int, call: Call) -> int:
+    """Make a call once, on a connection of its own; the status of its answer, read to the end."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=NO_ANSWER)
+    try:
+        connection.request("POST", call.path, call.body.replace("{number}", "0"), dict(call.headers))
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    finally:
+        connection.close()
 
 
 def chat_call(key: str, country: str = "country {number}") -> Call:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PARTS = ("imports", "ledger", "memory", "throughput", "limits", "hits", "safety", "streams", "storage", "profile")
+PARTS = (
+    "imports",
+    "ledger",
+    "memory",
+    "start",
+    "throughput",
+    "limits",
+    "hits",
+    "safety",
+    "streams",
+    "storage",
+    "profile",
+)
 
 # One call after another at most doubles a lease with each exchange: so long until leases last. What an instance may ask
 # of storage at once, after a rest, is used up by then too.
@@ -21,6 +33,7 @@ class Plan:
     ledger_rounds: int
     ledger_seconds: float
     memory_requests: tuple[int, ...]
+    start_rounds: int
     load_rounds: int
     load_seconds: int
     pairs: int
@@ -46,6 +59,7 @@ FULL = Plan(
     ledger_rounds=5,
     ledger_seconds=2.0,
     memory_requests=(10_000, 100_000),
+    start_rounds=9,
     load_rounds=5,
     load_seconds=6,
     pairs=20,
@@ -71,6 +85,7 @@ QUICK = Plan(
     ledger_rounds=2,
     ledger_seconds=1.0,
     memory_requests=(2_000, 10_000),
+    start_rounds=3,
     load_rounds=2,
     load_seconds=1,
     pairs=4,

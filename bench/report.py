@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.figures import Imports, LedgerUse, Memory, Profile, Results, Screening, Series, Spread, StorageUse
+from bench.figures import ColdStart, Imports, LedgerUse, Memory, Profile, Results, Screening, Series, Spread, StorageUse
 from bench.goals import added_first_event, added_latency, judge, ratio_of_nginx
 from bench.stage import DIRECT, GATEWAY, KEPT, PLAIN
 from bench.tables import bullets, table
@@ -31,6 +31,8 @@ def _sections(results: Results) -> Iterator[str]:
         yield "### Event streams\n\n" + _streams(results)
     if results.imports:
         yield "### Import\n\n" + _imports(results.imports)
+    if results.start:
+        yield "### Cold start\n\n" + _start(results.start)
     if results.ledger:
         yield "### Ledger\n\n" + _ledger(results.ledger)
     if results.memory:
@@ -176,6 +178,18 @@ def _imports(imports: Imports) -> str:
         table(("", "seconds, median (min to max)"), rows)
         + f"\n\n{imports.modules:,} modules are loaded. The most time of their own, in milliseconds: {slowest}."
     )
+
+
+def _start(start: ColdStart) -> str:
+    rows = [
+        ("from the start of the processes to the first answered call", _seconds(start.whole)),
+        ("of these: until the host knows the functions", _seconds(start.ready)),
+        ("of these: the first call, which waits for the catalog", _seconds(start.first_call)),
+        ("apart: what the stand-in for the host imports", _seconds(start.host_imports)),
+        ("apart: what the Functions worker imports", _seconds(start.worker_imports)),
+        ("apart: what function_app imports beyond that", _seconds(start.app_imports)),
+    ]
+    return table(("", "seconds, median (min to max)"), rows)
 
 
 def _seconds(spread: Spread) -> str:

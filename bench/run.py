@@ -17,6 +17,7 @@ from bench.profiling import measure_profile
 from bench.progress import say
 from bench.safety import measure_known, measure_screening
 from bench.stage import Stage
+from bench.start import measure_start
 from bench.storage import measure_storage
 from bench.streams import measure_streams
 from bench.throughput import measure_throughput
@@ -49,6 +50,8 @@ def _measure_on(stage: Stage, plan: Plan, parts: Collection[str], results: Resul
     # Memory first, because it counts from the worker's start; the profile last, because it slows the worker.
     if "memory" in parts:
         results = replace(results, memory=measure_memory(stage, plan))
+    if "start" in parts:
+        results = replace(results, start=measure_start(stage, plan))
     if "throughput" in parts:
         results = replace(results, throughput=measure_throughput(stage, plan))
     if "limits" in parts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.figures import (
+    ColdStart,
     Imports,
     LedgerUse,
     Load,
@@ -70,6 +71,7 @@ RESULTS = Results(
     ),
     streams=(streams(DIRECT, 0.2), streams(GATEWAY, 1.7)),
     imports=Imports(SPREAD, SPREAD, SPREAD, 500, {"pydantic": 40.0}, ()),
+    start=ColdStart(Spread(1.5, 1.4, 1.6), Spread(1.4, 1.3, 1.5), Spread(0.1, 0.09, 0.11), SPREAD, SPREAD, SPREAD),
     ledger=LedgerUse(Spread(250_000.0, 240_000.0, 260_000.0), Spread(190_000.0, 180_000.0, 200_000.0), 1.4),
     memory=Memory(60.0, {10_000: 64.0, 100_000: 70.5}),
     storage=(StorageUse(1, 1_000, 10.0, {"GET gatewaycatalog revision": 5}),),

@@ -30,7 +30,7 @@ def test_help() -> None:
 PARTS = {
     "everything but the profile": (
         [],
-        ["imports", "ledger", "memory", "throughput", "limits", "hits", "safety", "streams", "storage"],
+        ["imports", "ledger", "memory", "start", "throughput", "limits", "hits", "safety", "streams", "storage"],
     ),
     "one part": (["--only", "memory"], ["memory"]),
     "two parts": (["--only", "memory", "--only", "streams"], ["memory", "streams"]),
