@@ -48,6 +48,7 @@ def test_judgements() -> None:
         ("1.50 ms", "≤ 1 ms", False),
         ("0.50 s", "≤ 0.8 s", True),
         ("none", "none", True),
+        ("1.50 s", "≤ 2.5 s", True),
         ("250,000", "≥ 200,000", True),
         ("1.40", "≤ 2", True),
         ("+6.5 MB", "≤ +5 MB", False),
