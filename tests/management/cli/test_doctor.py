@@ -288,3 +288,10 @@ def test_a_call_without_a_key(
 def test_a_path_needs_a_gateway(unconnected: CommandLine) -> None:
     """There is nothing to call otherwise."""
     assert unconnected("doctor", "--path", "openai").exit_code == 2
+
+
+def test_wrong_settings_leave_the_rest_unknown(unconnected: CommandLine) -> None:
+    """And that is said, for nothing else has been looked at."""
+    found = examined(unconnected, fails=True)
+    for check in ("storage", "secret key", "catalog", "backends", "embeddings", "content safety", "telemetry"):
+        one(found, check, "skipped")
