@@ -23,20 +23,24 @@ WIDTH = len("skipped")
 
 @click.command(cls=Command, examples=["doctor", "doctor --json", "doctor --url https://my-gateway.azurewebsites.net"])
 @click.option("--url", metavar="URL", help="Look at a gateway that runs there, from outside, in place of the tables.")
+@click.option("--path", metavar="PATH", help="With --url: the path of an API, to be called without a key.")
 @JSON
-def doctor(url: str | None, as_json: bool) -> None:
+def doctor(url: str | None, path: str | None, as_json: bool) -> None:
     """Check everything that calls need, and say what mends what is wrong.
 
     The settings; storage, each permission by trying it in a table that is removed again; the secret key; the catalog;
     every backend, embeddings model and content safety service that it names, each asked once; clock and telemetry.
-    With --url only what can be seen from outside: whether the gateway answers and is ready.
+    With --url only what can be seen from outside: whether the gateway answers and is ready, and with --path whether it
+    refuses a call without a key.
 
     It exits with 1 if something failed. Content safety and embeddings may charge for the one text they are asked.
     """
+    if path and not url:
+        raise click.UsageError("--path needs --url.")
     found: list[Finding] = []
     try:
         if url:
-            asyncio.run(_told(check_outside(url), found, as_json))
+            asyncio.run(_told(check_outside(url, path), found, as_json))
         else:
             settings, environment = current_settings()
 

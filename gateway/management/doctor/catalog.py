@@ -15,6 +15,7 @@ from gateway.catalog.screenings import ResolvedScreening
 from gateway.catalog.snapshot import ApiEntry, Snapshot
 from gateway.errors import Fault
 from gateway.management.cli.probe import probe
+from gateway.management.doctor.bounded import bounded
 from gateway.management.doctor.finding import Finding, State
 from gateway.management.safety_tried import tried
 
@@ -40,18 +41,22 @@ def check_catalog(snapshot: Snapshot, faults: Sequence[Fault], documents: Sequen
 async def check_backends(snapshot: Snapshot, client_id: str | None) -> AsyncIterator[Finding]:
     """The backends of APIs, what makes embeddings, and what screens. Each is asked once."""
     entries = list(snapshot.apis.values())
-    work = [*_probes(entries), *_embeddings(entries, client_id), *_screenings(entries, client_id)]
+    work = [
+        *(("backend", each) for each in _probes(entries)),
+        *(("embeddings", each) for each in _embeddings(entries, client_id)),
+        *(("content safety", each) for each in _screenings(entries, client_id)),
+    ]
     if not work:
         yield Finding("backends", "skipped", "No API has any.")
     gate = asyncio.Semaphore(AT_ONCE)
-    for findings in asyncio.as_completed([_gated(gate, each) for each in work]):
+    for findings in asyncio.as_completed([_gated(gate, check, each) for check, each in work]):
         for finding in await findings:
             yield finding
 
 
-async def _gated(gate: asyncio.Semaphore, work: Awaitable[list[Finding]]) -> list[Finding]:
+async def _gated(gate: asyncio.Semaphore, check: str, work: Awaitable[list[Finding]]) -> list[Finding]:
     async with gate:
-        return await work
+        return await bounded(check, work)
 
 
 def _probes(entries: Iterable[ApiEntry]) -> Iterator[Awaitable[list[Finding]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 
 from gateway.errors import CatalogError, StorageUnavailable
+from gateway.management.doctor.bounded import bounded, bounded_group
 from gateway.management.doctor.catalog import check_backends, check_catalog
 from gateway.management.doctor.finding import Finding
 from gateway.management.doctor.settings import check_secret_key, check_telemetry
@@ -23,17 +24,18 @@ async def examine(
     """Every finding as it comes. What a failing check leaves unknown is skipped, and said so."""
     yield Finding("settings", "ok", "All can be read.")
     is_well = True
-    async for finding in check_storage(tables):
+    async for finding in bounded_group("storage", check_storage(tables)):
         is_well = is_well and finding.state != "failed"
         yield finding
     if is_well:
-        async for finding in _of_catalog(settings, service):
+        async for finding in bounded_group("catalog", _of_catalog(settings, service)):
             yield finding
     else:
         for check in NEED_STORAGE:
             yield Finding(check, "skipped", "It is in storage.")
     if settings.cache:
-        yield await _check_redis(settings)
+        for finding in await bounded("redis", _check_redis(settings)):
+            yield finding
     for finding in check_telemetry(environment, settings):
         yield finding
 
@@ -54,13 +56,13 @@ async def _of_catalog(settings: Settings, service: CatalogService) -> AsyncItera
         yield finding
 
 
-async def _check_redis(settings: Settings) -> Finding:
+async def _check_redis(settings: Settings) -> list[Finding]:
     store = RedisCacheStore(settings.cache)
     try:
         async for _ in store.scopes():
             break
     except StorageUnavailable as error:
-        return Finding("redis", "failed", f"{error}. Nothing is answered from the cache.", "Check GATEWAY_CACHE.")
+        return [Finding("redis", "failed", f"{error}. Nothing is answered from the cache.", "Check GATEWAY_CACHE.")]
     finally:
         await store.aclose()
-    return Finding("redis", "ok", "It answers.")
+    return [Finding("redis", "ok", "It answers.")]

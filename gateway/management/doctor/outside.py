@@ -14,6 +14,7 @@ from gateway.management.doctor.finding import Finding
 
 SECONDS = 20.0
 LOG = "`az monitor app-insights query` or the portal's log stream shows its log"
+OPEN = "If callers should need a key, set `subscriptionRequired: true` for the API and apply it again."
 MENDS = {
     "catalog": f"It is loaded at start, from storage. {LOG}.",
     "storage": "Run `python -m gateway doctor` with its GATEWAY_TABLES; check the identity's role, and the network.",
@@ -21,8 +22,13 @@ MENDS = {
 }
 
 
-async def check_outside(url: str, now: Callable[[], float] = time.time) -> AsyncIterator[Finding]:
-    """Whether it answers, is what it should be, and is ready. `url` is the gateway's own, without an API's path."""
+async def check_outside(
+    url: str, path: str | None = None, now: Callable[[], float] = time.time
+) -> AsyncIterator[Finding]:
+    """Whether it answers, is what it should be, is ready, and refuses a call without a key to the API at `path`.
+
+    `url` is the gateway's own, without an API's path.
+    """
     base = url.rstrip("/")
     if urlsplit(base).scheme != "https":
         yield Finding("address", "warning", "Keys go over the network unencrypted.", "Use https:// but for tests.")
@@ -42,6 +48,7 @@ async def check_outside(url: str, now: Callable[[], float] = time.time) -> Async
         yield Finding("address", "failed", said, mend)
         return
     yield Finding("address", "ok", "The gateway answers.")
+    yield await _check_access(base, path)
     yield judge_clock(alive.headers.get("date", ""), now(), "the gateway")
     checks = _json(ready).get("checks")
     if not isinstance(checks, dict):
@@ -54,6 +61,23 @@ async def check_outside(url: str, now: Callable[[], float] = time.time) -> Async
             yield Finding(f"ready: {name}", "ok", "It is well.")
         else:
             yield Finding(f"ready: {name}", "failed", f"{state}.", MENDS.get(str(name), LOG))
+
+
+async def _check_access(base: str, path: str | None) -> Finding:
+    if path is None:
+        return Finding("access", "skipped", "No API's path was given (--path), so no call without a key was tried.")
+    name = path.strip("/")
+    try:
+        async with httpx2.AsyncClient(timeout=SECONDS, trust_env=True) as client:
+            answer = await client.get(f"{base}/{name}/models")
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        return Finding("access", "failed", f"/{name} does not answer: {type(error).__name__}.", f"{LOG}.")
+    if answer.status_code == 401 and "SubscriptionKeyNotFound" in answer.text:
+        return Finding("access", "ok", f"A call to /{name} without a key is refused.")
+    if answer.status_code == 404 and "OperationNotFound" in answer.text:
+        return Finding("access", "failed", f"There is no API at /{name}.", "`python -m gateway apis list` shows them.")
+    said = f"A call to /{name} without a key is not refused for that: {answer.status_code}."
+    return Finding("access", "warning", said, OPEN)
 
 
 def _json(answer: httpx2.Response) -> dict[str, Any]:

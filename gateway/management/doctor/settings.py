@@ -11,15 +11,18 @@ from gateway.management.doctor.finding import Finding
 from gateway.settings import Settings
 
 SET = "az functionapp config appsettings set --resource-group GROUP --name APP --settings"
+NEED_SETTINGS = ("storage", "secret key", "catalog", "backends", "embeddings", "content safety", "telemetry")
 INSTRUMENTATION_KEY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def faults_of_settings(faults: Sequence[str]) -> Iterator[Finding]:
-    """Those of a ConfigurationError. Values are not repeated."""
+    """Those of a ConfigurationError, and what they leave unknown. Values are not repeated."""
     for fault in faults:
         name, _, reason = fault.partition(":")
         mend = f'Locally in local.settings.json or the environment; on Azure `{SET} "{name}=…"` (docs/settings.md).'
         yield Finding("settings", "failed", f"{name}:{reason}.", mend)
+    for check in NEED_SETTINGS:
+        yield Finding(check, "skipped", "It cannot be looked at without the settings.")
 
 
 def check_secret_key(settings: Settings, documents: Sequence[Document]) -> Finding:

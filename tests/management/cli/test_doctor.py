@@ -267,3 +267,31 @@ def test_nobody_answers(unconnected: CommandLine, url: str) -> None:
             with socket.create_connection(server.getsockname()):
                 pass
     assert "does not answer" in said
+
+
+REFUSED = (401, {"error": {"code": "SubscriptionKeyNotFound"}})
+NO_API = (404, {"error": {"code": "OperationNotFound"}})
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"), [(REFUSED, "ok"), (NO_API, "failed"), ((200, {}), "warning"), ((401, {}), "warning")]
+)
+def test_a_call_without_a_key(
+    unconnected: CommandLine, deployed: Deployed, answer: tuple[int, Any], state: str
+) -> None:
+    """Only the gateway's own refusal is what it should be."""
+    deployed.answers["/openai/models"] = answer
+    found = examined(unconnected, "--url", deployed.url, "--path", "/openai", fails=state == "failed")
+    one(found, "access", state)
+
+
+def test_a_path_needs_a_gateway(unconnected: CommandLine) -> None:
+    """There is nothing to call otherwise."""
+    assert unconnected("doctor", "--path", "openai").exit_code == 2
+
+
+def test_wrong_settings_leave_the_rest_unknown(unconnected: CommandLine) -> None:
+    """And that is said, for nothing else has been looked at."""
+    found = examined(unconnected, fails=True)
+    for check in ("storage", "secret key", "catalog", "backends", "embeddings", "content safety", "telemetry"):
+        one(found, check, "skipped")
