@@ -35,6 +35,7 @@ ANSWER_LABELS = LABELS | frozenset(
         "encoding_format",
     )
 )
+URLS = ("url", "image_url", "fileUri", "file_uri")
 MEDIA_KINDS = ("media_type", "mimeType", "mime_type")
 # Not text, or a second time what the text says.
 PASSED_OVER = BINARY | frozenset({"logprobs", "embedding", "partial_image_b64", "usage", "usageMetadata"})
@@ -114,4 +115,5 @@ def _is_no_text(holder: Mapping[str, Any], channel: Channel, name: str, item: An
     if name in ("data", "bytes"):
         # Chat's audio, or what says which kind of media it is.
         return channel[-1:] == ("audio",) or any(kind in holder for kind in MEDIA_KINDS)
-    return name in ("url", "image_url", "fileUri", "file_uri") and item.startswith("data:")
+    # A text may come as such a URL too.
+    return name in URLS and item.startswith("data:") and not item.startswith("data:text/")

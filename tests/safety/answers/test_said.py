@@ -126,6 +126,8 @@ def test_names_are_words_where_a_model_chooses_them() -> None:
 def test_data_that_is_no_media_is_text() -> None:
     """Only what says that it is a picture, or stands where chat has its sound, is none."""
     assert texts({"data": "words"}) == ["words"]
+    assert texts({"url": "data:text/plain,words"}) == ["data:text/plain,words"]
+    assert texts({"url": "data:image/png;base64,AAAA"}) == []
 
 
 @pytest.mark.parametrize(
