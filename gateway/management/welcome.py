@@ -12,7 +12,7 @@ TITLE = "The gateway runs. It has no API yet."
 # What to do, and the command for it.
 STEPS: Sequence[tuple[str, str]] = (
     ("See that everything is in order", "python -m gateway doctor"),
-    ("Say which model there is, answering four questions", "python -m gateway import"),
+    ("Say which model there is; it asks for what it needs", "python -m gateway import"),
     ("Make a key for whoever may call it", "python -m gateway subscriptions create first --scope /apis"),
 )
 WHERE = (
