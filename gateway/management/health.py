@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -15,6 +16,8 @@ PROBE_SECONDS = 5.0
 # And given this long.
 PATIENCE_SECONDS = 3.0
 OK = "ok"
+
+log = logging.getLogger("gateway.health")
 
 Probe = Callable[[], Awaitable[object]]
 
@@ -51,6 +54,10 @@ class Readiness:
             self._storage = OK
         except (StorageUnavailable, TimeoutError):
             self._storage = "unavailable"
+        except Exception:
+            # A fault of ours says nothing good of storage, and what was said before is no longer known to be true.
+            self._storage = "unavailable"
+            log.exception("the look at storage failed in a way that is not foreseen")
         finally:
             self._looked = self._now()
             self._task = None

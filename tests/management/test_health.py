@@ -67,6 +67,23 @@ async def test_a_storage_that_hangs_is_away(monkeypatch: pytest.MonkeyPatch) -> 
     assert (await readiness.checks())["storage"] == "unavailable"
 
 
+async def test_a_fault_that_nobody_foresaw_is_not_readiness(caplog: pytest.LogCaptureFixture) -> None:
+    """What was true five seconds ago is not said again; the answer comes, and the fault is logged."""
+    faults: list[Exception] = []
+
+    async def read() -> None:
+        if faults:
+            raise faults[0]
+
+    clock = Clock()
+    readiness = Readiness(lambda: True, read, clock)
+    assert (await readiness.checks())["storage"] == "ok"
+    faults.append(KeyError("revision"))
+    clock.time += PROBE_SECONDS
+    assert (await readiness.checks())["storage"] == "unavailable"
+    assert "KeyError: 'revision'" in caplog.text
+
+
 async def test_whoever_leaves_takes_no_look_along() -> None:
     """Others wait for the same one; the end of the process ends it."""
     storage = Storage()
