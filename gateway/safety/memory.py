@@ -8,7 +8,7 @@ import json
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from gateway.safety.scores import Scores
@@ -26,19 +26,17 @@ class Memory:
     def __init__(self, now: Callable[[], float] = time.monotonic, most: int = MOST_REMEMBERED) -> None:
         self._now = now
         self._most = most
-        self._salt = secrets.token_bytes(16)
+        self._salted = hashlib.blake2b(digest_size=16, key=secrets.token_bytes(16))
         self._known: OrderedDict[Key, tuple[float, Scores]] = OrderedDict()
         self._asking: dict[tuple[Key, ...], _Question] = {}
 
     def question(self, *decides: Any) -> bytes:
         """For `key`: everything but the content that decides the scores."""
-        return hashlib.blake2b(json.dumps(decides).encode(), digest_size=32, key=self._salt).digest()
+        return self._digest(json.dumps(decides))
 
     def key(self, question: bytes, content: str | bytes) -> Key:
         """The same for the same content, if the question is the same."""
-        if isinstance(content, str):
-            content = content.encode(errors="surrogatepass")
-        return hashlib.blake2b(content, digest_size=16, key=question).digest()
+        return question + self._digest(content)
 
     def get(self, key: Key) -> Scores | None:
         """None if it is not known, or was an hour ago."""
@@ -49,6 +47,18 @@ class Memory:
             del self._known[key]
             return None
         return known[1]
+
+    def are_zero(self, question: bytes, contents: Iterable[str]) -> bool:
+        """Whether `get` would give scores for each, and all of them zero; nearly always so, therefore at once."""
+        since = self._now() - KEPT_SECONDS
+        known, salted = self._known, self._salted
+        for content in contents:
+            digest = salted.copy()
+            digest.update(content.encode("utf-8", "surrogatepass"))
+            found = known.get(question + digest.digest())
+            if found is None or found[0] <= since or not found[1].are_zero:
+                return False
+        return True
 
     async def ask(self, keys: tuple[Key, ...], ask: Ask) -> Sequence[Scores]:
         """Ask, or wait for who asks the same already; it ends when nobody waits any more. Remembers what is said."""
@@ -72,6 +82,11 @@ class Memory:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _digest(self, content: str | bytes) -> bytes:
+        digest = self._salted.copy()
+        digest.update(content.encode(errors="surrogatepass") if isinstance(content, str) else content)
+        return digest.digest()
 
     async def _learn(self, keys: tuple[Key, ...], ask: Ask) -> Sequence[Scores]:
         found = await ask()
