@@ -78,7 +78,7 @@ class SafetyClient:
             body["blocklistNames"] = blocklists
         await self.ready()
         assert self._analysis is not None
-        return analysis_in(await self._analysis.of_text(body), categories, bool(blocklists))
+        return analysis_in(json_in(await self._analysis.of_text(body)), categories, bool(blocklists))
 
     async def analyze_image(self, image: bytes, categories: Sequence[str]) -> Scores:
         """Severities of images are even ones; there are no others."""
@@ -89,7 +89,7 @@ class SafetyClient:
         }
         await self.ready()
         assert self._analysis is not None
-        return analysis_in(await self._analysis.of_image(body), categories, False)
+        return analysis_in(json_in(await self._analysis.of_image(body)), categories, False)
 
     async def shield(self, prompt: str | None, documents: Sequence[str]) -> list[Scores]:
         """The prompt's, if there is one, then each document's."""

@@ -110,17 +110,18 @@ class Screener:
         if client is None:
             raise ScreeningUnavailable("unresolved")
         found: list[_Batch] = []
+        if self.settings.shield_prompt:
+            # First: the service is at work on these while the official client makes its requests, which takes it long.
+            for piece in cut(asked.user_prompt):
+                key = memory.key(self._prompt, piece)
+                found.append(((key,), partial(client.shield, piece, ()), "jailbreak"))
+            found += self._document_batches(client, asked)
         for text in self._texts(asked):
             ask = partial(_one, partial(client.analyze_text, text, *self._analysis()))
             found.append(((memory.key(self._text, text),), ask, "text"))
         for image in self._images(asked):
             ask = partial(_one, partial(client.analyze_image, image, self._categories))
             found.append(((memory.key(self._image, image),), ask, "text"))
-        if self.settings.shield_prompt:
-            for piece in cut(asked.user_prompt):
-                key = memory.key(self._prompt, piece)
-                found.append(((key,), partial(client.shield, piece, ()), "jailbreak"))
-            found += self._document_batches(client, asked)
         return found
 
     def _document_batches(self, client: SafetyClient, asked: Asked) -> Iterable[_Batch]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.llm.json_values import json_in
 from gateway.safety.scores import Scores, analysis_in
 from gateway.safety.sdk import Analysis
 from gateway.safety.verdict import ScreeningUnavailable
@@ -37,7 +38,7 @@ async def test_both_operations_send_what_they_are_given() -> None:
     said = await analysis.of_text(TEXT)
     await analysis.of_image(IMAGE)
     assert service.asked == [("text:analyze", TEXT), ("image:analyze", IMAGE)]
-    assert analysis_in(said, ["Hate"], True) == Scores({"Hate": 2})
+    assert analysis_in(json_in(said), ["Hate"], True) == Scores({"Hate": 2})
 
 
 UNREADABLE: dict[str, Any] = {
@@ -56,7 +57,7 @@ UNREADABLE: dict[str, Any] = {
 async def test_an_answer_that_makes_no_sense_is_an_outage(answer: Any) -> None:
     """Never clean, and never a traceback."""
     with pytest.raises(ScreeningUnavailable) as failed:
-        analysis_in(await Analysis(Service(answer).post, "2024-09-01").of_text(TEXT), ["Hate"], True)
+        analysis_in(json_in(await Analysis(Service(answer).post, "2024-09-01").of_text(TEXT)), ["Hate"], True)
     assert failed.value.reason == "unreadable"
 
 
