@@ -41,11 +41,13 @@ class Reply:
     headers: list[Header]
     body: bytes | AsyncIterator[bytes]
     code: str | None = None
+    # What content safety finds in it, as long as it is read.
+    safety: SafetyNote | None = None
 
     @property
     def is_event_stream(self) -> bool:
         """True if the body is server-sent events that can be read: compressed ones pass as any other bytes."""
-        if any(name == b"content-encoding" and value.strip().lower() != b"identity" for name, value in self.headers):
+        if is_compressed(self.headers):
             return False
         return any(
             name == b"content-type" and value.lstrip().lower().startswith(b"text/event-stream")
@@ -119,6 +121,13 @@ def first_value(headers: Iterable[Header], name: bytes) -> bytes | None:
         if key == name:
             return value
     return None
+
+
+def is_compressed(headers: Iterable[Header]) -> bool:
+    """Whether a body is encoded in any way, by any of the headers that say so."""
+    return any(
+        name == b"content-encoding" and value.strip().lower() not in (b"", b"identity") for name, value in headers
+    )
 
 
 async def close_body(body: AsyncIterator[bytes]) -> None:

@@ -59,8 +59,8 @@ class Participant:
             raise
         if isinstance(head.body, bytes):
             self._leave()
-            return Reply(head.status, list(head.headers), head.body, head.code)
-        return Reply(head.status, list(head.headers), self, head.code)
+            return Reply(head.status, list(head.headers), head.body, head.code, head.safety)
+        return Reply(head.status, list(head.headers), self, head.code, head.safety)
 
     async def _head(self, flight: Flight) -> Reply:
         while flight.head is None:

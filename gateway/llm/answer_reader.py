@@ -17,13 +17,15 @@ class AnswerReader:
     """Belongs to a call; whoever sends the answer feeds it. `count` says how many tokens texts are.
 
     `on_text`, if set before the answer is sent, is told of a stream's text before it goes out, and may end the stream
-    by raising a GatewayError. `status` is the backend's, None before it has answered.
+    by raising a GatewayError. `status` is the backend's, None before it has answered. An answer that `is_withheld` was
+    made, and nobody gets it.
     """
 
-    __slots__ = ("_count", "_hides_usage", "_reader", "on_text", "status")
+    __slots__ = ("_count", "_hides_usage", "_reader", "is_withheld", "on_text", "status")
 
     def __init__(self, count: Count, *, hides_usage: bool = False) -> None:
         self.status: int | None = None
+        self.is_withheld = False
         self.on_text: OnText | None = None
         self._count = count
         self._hides_usage = hides_usage

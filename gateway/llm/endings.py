@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from gateway.llm.json_values import mapping, objects
@@ -14,33 +14,50 @@ from gateway.llm.tokens import Protocol
 # Why it ends: at a length that is not to be exceeded, or before something that nobody is to read.
 Reason = Literal["length", "content_filter"]
 
+# What the end of a stream says again of what came before, unless it is long: then it may be anything.
+OF_CHUNK = ("id", "created", "model")
+OF_RESPONSE = ("id", "object", "created_at", "model")
+LONGEST_REPEATED = 100
+
 OBJECTS = {Protocol.CHAT: "chat.completion.chunk", Protocol.COMPLETIONS: "text_completion"}
 
 
 class Ending:
     """Follows a stream as far as its end needs to know it."""
 
-    __slots__ = ("_choices", "_last", "_protocol", "_response")
+    __slots__ = ("_choices", "_finished", "_finishing", "_last", "_protocol", "_response")
 
     def __init__(self, protocol: Protocol | None) -> None:
         self._protocol = protocol
         self._last: Mapping[str, Any] = {}
         self._response: Mapping[str, Any] = {}
         self._choices: set[int] = set()
+        self._finishing: set[int] = set()
+        self._finished: set[int] = set()
 
     def see(self, document: Any) -> None:
-        """One event that the caller gets."""
+        """The next event, which the caller may get."""
         self._last = mapping(document) or self._last
         self._response = mapping(mapping(document).get("response")) or self._response
         for choice in objects(mapping(document).get("choices")):
             index = choice.get("index")
             if isinstance(index, int):
                 self._choices.add(index)
+                if choice.get("finish_reason") is not None:
+                    self._finishing.add(index)
+
+    def sent(self) -> None:
+        """The caller gets all that was seen."""
+        self._finished |= self._finishing
+        self._finishing.clear()
 
     def filtered(self) -> bytes:
         """What says that the rest was filtered; nothing where there are no words for that."""
         if self._protocol in OBJECTS:
-            return last_chunk(self._protocol, self._last, "content_filter", self._choices)
+            choices = self._choices - self._finished
+            if self._choices and not choices:
+                return b""
+            return last_chunk(self._protocol, self._last, "content_filter", choices)
         if self._protocol is Protocol.RESPONSES:
             return self._incomplete_response()
         if self._protocol is Protocol.ANTHROPIC:
@@ -56,7 +73,7 @@ class Ending:
     def _incomplete_response(self) -> bytes:
         number = self._last.get("sequence_number")
         response = {
-            **self._response,
+            **_repeated(self._response, OF_RESPONSE),
             "status": "incomplete",
             "incomplete_details": {"reason": "content_filter"},
             "output": [],
@@ -67,7 +84,7 @@ class Ending:
 
 def last_chunk(protocol: Protocol, at: Mapping[str, Any], reason: Reason, choices: Collection[int] = ()) -> bytes:
     """The end of all these choices of a chat completion or a completion; `at` is one of its other events."""
-    chunk = {name: at[name] for name in ("id", "created", "model") if name in at}
+    chunk = _repeated(at, OF_CHUNK)
     chunk["object"] = OBJECTS[protocol]
     nothing: dict[str, Any] = {"delta": {}} if protocol is Protocol.CHAT else {"text": ""}
     chunk["choices"] = [{"index": index, **nothing, "finish_reason": reason} for index in sorted(choices) or (0,)]
@@ -77,6 +94,15 @@ def last_chunk(protocol: Protocol, at: Mapping[str, Any], reason: Reason, choice
 def done(protocol: Protocol | None) -> bytes:
     """What ends every stream of a protocol."""
     return DONE if protocol in OBJECTS or protocol is Protocol.RESPONSES else b""
+
+
+def _repeated(document: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    found = {name: document[name] for name in names if name in document}
+    return {
+        name: value
+        for name, value in found.items()
+        if isinstance(value, int | float) or (isinstance(value, str) and len(value) <= LONGEST_REPEATED)
+    }
 
 
 def _event(document: Mapping[str, Any]) -> bytes:

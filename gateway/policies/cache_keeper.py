@@ -13,7 +13,7 @@ from gateway.cache.guard import fingerprint
 from gateway.cache.guarding.fingerprint import Fingerprint
 from gateway.cache.question import Question
 from gateway.cache.service import AnswerCache
-from gateway.call import Call, Reply, first_value
+from gateway.call import Call, Reply, first_value, is_compressed
 from gateway.llm.model_names import shown_model
 from gateway.policies.cache_rules import CacheRules
 from gateway.storage.limits import EntityTooLarge
@@ -58,7 +58,7 @@ class Keeper:
         length = first_value(reply.headers, b"content-length") or b""
         if reply.status != 200 or self._protocol is None:
             self.reason = "error"
-        elif first_value(reply.headers, b"content-encoding") not in (None, b"identity"):
+        elif is_compressed(reply.headers):
             self.reason = "unreadable"
         elif length.isdigit() and int(length) > LARGEST_BYTES:
             self.reason = "too-large"

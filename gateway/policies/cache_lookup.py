@@ -16,7 +16,7 @@ from gateway.cache.guarding.fingerprint import Fingerprint
 from gateway.cache.question import Question
 from gateway.cache.service import AnswerCache
 from gateway.cache.wish import Wish
-from gateway.call import CacheNote, Call, Reply
+from gateway.call import CacheNote, Call, Outcome, Reply, SafetyNote
 from gateway.llm.answer_reader import AnswerReader
 from gateway.llm.tokens import Protocol
 from gateway.policies.cache_keeper import Keeper
@@ -49,12 +49,14 @@ class Lookup:
     def flight_key(self) -> bytes:
         """The same for those who can share a call to the backend: they ask the same, in the same form.
 
-        And their answers are screened alike.
+        And their answers are screened alike, in the same windows, with the same to follow from what is found.
         """
         question = self._question
         form = b"%d%d" % (question.streams, question.wants_usage)
         own = b"" if self.serves else secrets.token_bytes(8)
-        return b"|".join((question.scope.encode(), question.exact, form, _stamp(self._call).encode(), own))
+        screening = self._call.answer_screening
+        screened = b"" if screening is None else screening.sharing.encode()
+        return b"|".join((question.scope.encode(), question.exact, form, screened, own))
 
     async def exact(self) -> Reply | None:
         """The answer to the same text, if it is kept. No embedding is asked for."""
@@ -134,6 +136,8 @@ class Lookup:
         """What another call's answer is to this one: nothing was asked for it."""
         self.note.status, self.note.stamp = "HIT; exact", _stamp(self._call)
         self._call.outcome.cached = True
+        if reply.safety is not None:
+            self._call.on_end(partial(_found_with, reply.safety))
         hides_usage = (
             self._rules.is_openai
             and self._call.protocol is Protocol.CHAT
@@ -154,6 +158,13 @@ class Lookup:
     def _miss_for(self, state: State) -> None:
         if state != "ready":
             self.note.status = f"MISS; {state}"
+
+
+def _found_with(theirs: SafetyNote, call: Call, outcome: Outcome) -> None:
+    """What was found in the answer of one call, or could not be, holds for all that share it."""
+    if theirs.status in ("unavailable", "blocked"):
+        call.safety = call.safety or SafetyNote("known")
+        call.safety.worsen(theirs.status)
 
 
 def _stamp(call: Call) -> str:

@@ -59,6 +59,9 @@ class Forward:
             # The gateway reads these answers; undoing a compression the caller does not need would only cost.
             headers = [pair for pair in headers if pair[0] != b"accept-encoding"]
             headers.append((b"accept-encoding", b"identity"))
+        if call.answer_screening is not None:
+            # Of a text that comes in parts, none says what the whole does.
+            headers = [pair for pair in headers if pair[0] not in (b"range", b"if-range")]
         path = self._target.path(self._below(call.operation.path), self._query(call.query))
         content = call.content if call.content is not None else _upload(call)
         return await self._client.send(self._target, call.method, path, headers, content, _length(call))

@@ -21,7 +21,7 @@ from gateway.policies.drain import DrainingBody, Drains
 from gateway.policies.limit_answers import headers_of, refused
 from gateway.policies.limit_rules import Rule, Rules, rules_of
 from gateway.policies.limit_standing import add_headers, known_headers, tell
-from gateway.policies.measure import counted_whole, is_filtered, read_whole
+from gateway.policies.measure import counted_whole, is_withheld, read_whole
 
 if TYPE_CHECKING:
     from gateway.catalog.models import Product
@@ -80,7 +80,7 @@ class Limit:
         try:
             reply = await read_whole(call, await next(call))
         except GatewayError as error:
-            if not is_filtered(call, error.code):
+            if not is_withheld(call, error.code):
                 # Otherwise it is known at the end of the call what was used.
                 held.settle(call, None)
             tell(error, held.headers(None))

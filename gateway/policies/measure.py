@@ -100,21 +100,22 @@ def _kept_prompt(call: Call) -> bytes | None:
     return call.content if len(call.content) <= LONGEST_KEPT_PROMPT_BYTES else None
 
 
-def is_filtered(call: Call, code: str | None) -> bool:
-    """Whether it was the answer in which content safety has found something: it was made all the same."""
-    return code == "content_filter" and call.reader is not None and call.reader.status is not None
+def is_withheld(call: Call, code: str | None) -> bool:
+    """Whether an answer was made all the same, which content safety keeps from its caller for what it says."""
+    reader = call.reader
+    return reader is not None and reader.status is not None and (code == "content_filter" or reader.is_withheld)
 
 
 def _is_refused(call: Call, reader: AnswerReader, outcome: Outcome) -> bool:
     """By the backend or by a policy. Whoever leaves while the backend is at work pays for what it was asked."""
     if reader.status is not None and reader.status >= 300:
         return True
-    return outcome.status >= 300 and not outcome.aborted and not is_filtered(call, outcome.code)
+    return outcome.status >= 300 and not outcome.aborted and not is_withheld(call, outcome.code)
 
 
 def _has_failed(call: Call, reader: AnswerReader, outcome: Outcome) -> bool:
     """Through no fault of the caller's, nor of a limit that it has reached."""
-    is_failure = outcome.code is not None and not is_filtered(call, outcome.code)
+    is_failure = outcome.code is not None and not is_withheld(call, outcome.code)
     return is_failure and not outcome.aborted and reader.cut is None
 
 

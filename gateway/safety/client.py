@@ -152,5 +152,5 @@ def _retry_after(response: BackendResponse) -> float:
 
 
 def _encodable(text: str) -> str:
-    # JSON can carry half a surrogate pair, UTF-8 cannot.
-    return text.encode(errors="replace").decode()
+    # JSON can carry half a surrogate pair, UTF-8 cannot. Two halves are a letter.
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -36,7 +36,7 @@ def analysis_in(answer: Any, categories: Sequence[str], with_blocklists: bool) -
         if isinstance(category, str) and type(severity) is int and 0 <= severity <= 7:
             found[category] = severity
     matches = document.get("blocklistsMatch")
-    if with_blocklists and not isinstance(matches, list):
+    if with_blocklists and (not isinstance(matches, list) or len(objects(matches)) < len(matches)):
         raise ScreeningUnavailable("unreadable")
     if any(category not in found for category in categories):
         raise ScreeningUnavailable("unreadable")

@@ -45,6 +45,34 @@ def test_a_chat_of_which_nothing_was_read_ends_too() -> None:
     assert read(filtered(Protocol.CHAT))[0]["choices"][0]["finish_reason"] == "content_filter"
 
 
+def test_a_choice_that_has_ended_ends_once() -> None:
+    """What its caller has got is its end; what was held with the harm never came."""
+    ending = Ending(Protocol.CHAT)
+    stop = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}, {"index": 1, "delta": {}}]}
+    ending.see(stop)
+    assert [choice["index"] for choice in read(ending.filtered())[0]["choices"]] == [0, 1]
+    ending.sent()
+    assert [choice["index"] for choice in read(ending.filtered())[0]["choices"]] == [1]
+    ending.see({"choices": [{"index": 1, "delta": {}, "finish_reason": "stop"}]})
+    ending.sent()
+    assert ending.filtered() == b""
+
+
+LONG = "You could stab them. " * 10
+
+
+@pytest.mark.parametrize(
+    ("protocol", "event"),
+    [
+        (Protocol.CHAT, {"id": LONG, "model": LONG, "created": {"at": LONG}, "choices": []}),
+        (Protocol.RESPONSES, {"response": {"id": LONG, "output_text": LONG, "error": {"message": LONG}}}),
+    ],
+)
+def test_the_last_words_repeat_nothing_that_could_be_harmful(protocol: Protocol, event: Any) -> None:
+    """They come after what was not to be read, and may have been made of it."""
+    assert b"stab" not in filtered(protocol, event)
+
+
 def test_a_completion_ends() -> None:
     """With a text, which its clients expect."""
     words = read(filtered(Protocol.COMPLETIONS, choices(0)))

@@ -104,6 +104,19 @@ BODILESS: dict[str, tuple[str, bytes, int, list[Header]]] = {
 }
 
 
+@pytest.mark.parametrize("is_screened", [False, True])
+async def test_what_is_screened_comes_whole(is_screened: bool) -> None:
+    """Of a text that is fetched in parts, none says what all of it does."""
+    asked = call(headers=[(b"range", b"bytes=0-5"), (b"if-range", b'"x"')])
+    screening: Any = object()
+    asked.answer_screening = screening if is_screened else None
+    async with forwarding(always(OK)) as (forward, server):
+        await forward(asked)
+        request = server.requests[0]
+    expected = (None, None) if is_screened else (b"bytes=0-5", b'"x"')
+    assert (request.header(b"range"), request.header(b"if-range")) == expected
+
+
 @pytest.mark.parametrize("name", BODILESS)
 async def test_answers_without_a_body(name: str) -> None:
     """Their headers are kept, nothing is waited for, and the connection carries the next call."""

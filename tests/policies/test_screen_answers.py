@@ -1,6 +1,7 @@
 """What callers get of an answer is clean, byte for byte as it came, and no more is held than must be."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -173,10 +174,9 @@ async def test_what_only_looks_like_text_is_screened_too(setting: Setting, kind:
     ("protocol", "headers", "status"),
     [
         (None, ((b"content-type", b"audio/mpeg"),), 200),
-        (Protocol.EMBEDDINGS, JSON, 200),
         (Protocol.CHAT, JSON, 400),
     ],
-    ids=["sound", "numbers", "an error"],
+    ids=["sound", "an error"],
 )
 async def test_what_is_no_answer_in_words_passes(
     setting: Setting, protocol: Protocol | None, headers: Any, status: int
@@ -187,6 +187,53 @@ async def test_what_is_no_answer_in_words_passes(
     caller = await answered.run(answered.call(protocol))
     assert (caller.messages[0]["status"], caller.body) == (status, b'"stab"')
     assert not [text for text in setting.service.texts() if "stab" in text]
+
+
+async def test_numbers_say_nothing(setting: Setting) -> None:
+    """But whoever calls a path that is called so need not get any."""
+    answered = setting.with_()
+    answered.backend.body = content = b'{"object": "list", "data": [{"embedding": [0.1, 0.2]}, {"embedding": "AAAA"}]}'
+    caller = await answered.run(answered.call(Protocol.EMBEDDINGS))
+    assert (caller.body, setting.service.texts()) == (content, {})
+    answered.backend.body = whole("stab")
+    caller = await answered.run(answered.call(Protocol.EMBEDDINGS), caller=Caller())
+    assert gist(json.loads(caller.body)) == VIOLATION
+
+
+@pytest.mark.parametrize("coding", [b"Identity", b" identity ", b""])
+async def test_what_is_said_not_to_be_compressed_is_read(setting: Setting, coding: bytes) -> None:
+    """However that is written."""
+    answered = setting.with_()
+    answered.backend.headers = [(b"content-encoding", coding), *EVENTS]
+    answered.backend.body = Body(chunk("calm"), DONE)
+    assert (await answered.run()).body == chunk("calm") + DONE
+
+
+async def test_the_second_of_two_codings_counts_too(setting: Setting) -> None:
+    """What cannot be read is no clean answer."""
+    answered = setting.with_()
+    answered.backend.headers = [(b"content-encoding", b"identity"), (b"content-encoding", b"gzip"), *JSON]
+    answered.backend.body = gzip.compress(whole("stab"))
+    assert gist(json.loads((await answered.run()).body)) == OUTAGE
+
+
+async def test_an_answer_is_read_in_its_own_letters(setting: Setting) -> None:
+    """And is not readable in letters that nobody knows."""
+    answered = setting.with_()
+    answered.backend.headers = [(b"content-type", b"text/plain; charset=utf-16")]
+    answered.backend.body = "You could stab them.".encode("utf-16")
+    assert gist(json.loads((await answered.run(answered.call(None))).body)) == VIOLATION
+    answered.backend.headers = [(b"content-type", b"text/plain; charset=nobodys")]
+    assert gist(json.loads((await answered.run(answered.call(None), caller=Caller())).body)) == OUTAGE
+
+
+async def test_an_answer_that_cannot_be_read_is_charged(setting: Setting) -> None:
+    """The service has not failed: callers who can have such answers made would call beyond their limits."""
+    answered = setting.with_()
+    deep = b"[" * 90 + b'"x"' + b"]" * 90
+    answered.backend.body = b'{"choices": %s, "usage": {"prompt_tokens": 11, "completion_tokens": 12}}' % deep
+    assert gist(json.loads((await answered.run()).body)) == OUTAGE
+    assert answered.usage == Usage(11, 12)
 
 
 UNREADABLE: dict[str, tuple[bytes, Any]] = {
@@ -370,6 +417,25 @@ async def test_a_violation_ends_the_stream(
     assert (body.closed, caller.ended) == (True, True)
     assert (answered.outcomes[0].code, call.safety and call.safety.status) == ("content_filter", "blocked")
     assert answered.usage == Usage(PROMPT_TOKENS, tokenizer.count_now([delivered], "gpt-4o"))
+
+
+async def test_a_stream_of_very_many_texts_is_screened_behind_them_too(setting: Setting) -> None:
+    """They are a failure, once."""
+    answered = setting.with_(onError="allow", windowSize=1000)
+    many = json.dumps([{"index": number, "text": "x"} for number in range(1_500)]).encode()
+    stream(answered, b"data: " + many + b"\n\n", chunk("now stab"), DONE)
+    caller = await answered.run()
+    assert gist(events(caller.body)[-2]) == VIOLATION
+
+
+async def test_a_long_event_is_screened(setting: Setting) -> None:
+    """It is read in a thread, whole, and goes on as it came."""
+    answered = setting.with_()
+    event = b'data: {"lists": [' + b"[]," * 200_000 + b'"a few words"]}\n\n'
+    pieces = [event[start : start + 65_536] for start in range(0, len(event), 65_536)]
+    stream(answered, *pieces, chunk("calm"), DONE)
+    assert (await answered.run()).body == event + chunk("calm") + DONE
+    assert [text for text in setting.service.texts() if text.startswith("a few words")]
 
 
 async def test_the_backend_is_told_before_the_caller(setting: Setting) -> None:

@@ -43,6 +43,11 @@ name: open
 state: published
 ---
 kind: Product
+name: lenient
+state: published
+contentSafety: {{backend: {{url: "{url}"}}, categories: {{Violence: 4}}, enforceOnCompletions: true, onError: allow}}
+---
+kind: Product
 name: questions
 state: published
 contentSafety: {{backend: {{url: "{url}"}}, categories: {{Violence: 4}}}}
@@ -52,7 +57,7 @@ name: one
 path: one
 type: openai
 backend: {{url: "http://127.0.0.1:1/v1"}}
-products: [guarded, questions, open]
+products: [guarded, lenient, questions, open]
 subscriptionRequired: false
 semanticCache: {{mode: exact, varyBy: []}}
 """
@@ -104,7 +109,9 @@ class World:
 
     async def ask(self, product: str, text: str = "Hello") -> tuple[int, str]:
         """The status, and what the cache says or the code of the error."""
-        call = self.call(product, text)
+        return await self.run(self.call(product, text))
+
+    async def run(self, call: Call) -> tuple[int, str]:
         try:
             reply = await self._chain(call)
         except GatewayError as error:
@@ -163,6 +170,23 @@ async def test_a_call_under_way_is_shared_by_those_who_are_screened_alike(world:
     first, second, third, fourth = await asyncio.gather(*asking)
     assert (first, third) == ((200, "MISS"), (200, "HIT; exact"))
     assert second == fourth == (403, "content_filter")
+
+
+async def test_what_may_pass_unscreened_for_some_is_not_shared_with_others(world: World, service: SafetyServer) -> None:
+    """Both screen by the same thresholds; what follows when that fails differs. What is shared is told to both."""
+    world.model.text = "Be calm."
+    world.model.may_answer.clear()
+    calls = [world.call(product) for product in ("lenient", "guarded", "lenient")]
+    asking = [asyncio.create_task(world.run(call)) for call in calls]
+    await until(lambda: world.model.asked == 2)
+    service.fail(times=None, status=500)
+    world.model.may_answer.set()
+    assert await asyncio.gather(*asking) == [
+        (200, "MISS"),
+        (503, "content_safety_unavailable"),
+        (200, "HIT; exact"),
+    ]
+    assert [call.safety and call.safety.status for call in calls] == ["unavailable"] * 3
 
 
 async def test_what_one_caller_may_not_ask_another_may(world: World, service: SafetyServer) -> None:

@@ -59,15 +59,16 @@ async def test_the_sdks_requests_are_the_backends(sender: BackendClient) -> None
 
 
 async def test_texts_and_pictures_are_asked_for_in_full(sender: BackendClient, safety: SafetyServer) -> None:
-    """Whatever the text is made of; half a surrogate pair, which UTF-8 does not have, is replaced."""
+    """Whatever the text is made of; half a surrogate pair is replaced, two make a letter."""
     client = client_of(sender, safety.url)
     safety.blocklists.put("brands", "Contoso")
-    assert (await client.analyze_text("é 😀 \ud83d Contoso", BOTH, "EightSeverityLevels", ("brands",))).listed
+    text = "é 😀 \ud83d\ude00 \ud83d Contoso"
+    assert (await client.analyze_text(text, BOTH, "EightSeverityLevels", ("brands",))).listed
     assert not (await client.analyze_text("Hello", ("Hate",), LEVELS, ("brands",))).listed
     picture = await client.analyze_image(b"\x89PNG of a massacre", BOTH)
     assert picture.severities == {"Hate": 0, "Violence": 6}
     assert safety.asked("text:analyze")[0] == {
-        "text": "é 😀 ? Contoso",
+        "text": "é 😀 😀 \ufffd Contoso",
         "categories": list(BOTH),
         "outputType": "EightSeverityLevels",
         "blocklistNames": ["brands"],

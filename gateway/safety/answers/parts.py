@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from gateway.llm.events import Event, split_events
 from gateway.llm.frame_reader import CHECKSUM_BYTES, LONGEST_FRAME_BYTES, PRELUDE_BYTES
-from gateway.llm.json_values import json_in
+from gateway.llm.json_values import object_in
 from gateway.llm.sse import EventBuffer
+from gateway.safety.answers.reading import documents_of, documents_of_event
 from gateway.safety.answers.said import Channel, TooDeep, said
 
 # Pictures come in single events.
@@ -62,18 +64,29 @@ class EventParts:
     def rest(self) -> Iterator[Part]:
         """What a stream that stopped in the middle has left. Some readers take half an event for one."""
         half = self._buffer.rest()
-        for event in split_events(half + b"\n\n" if half else b""):
+        if not half:
+            return
+        mark, half = self._mark(half)
+        if mark:
+            yield Part(mark)
+        for event in split_events(half + b"\n\n"):
             yield replace(_of_event(event), raw=half)
             return
 
     def _parts(self, whole: bytes) -> Iterator[Part]:
-        if whole and not self._is_begun:
-            self._is_begun = True
-            if whole.startswith(BYTE_ORDER_MARK):
-                yield Part(BYTE_ORDER_MARK)
-                whole = whole.removeprefix(BYTE_ORDER_MARK)
+        mark, whole = self._mark(whole)
+        if mark:
+            yield Part(mark)
         for event in split_events(whole):
             yield _of_event(event)
+
+    def _mark(self, whole: bytes) -> tuple[bytes, bytes]:
+        """What may stand before the first event, and the rest."""
+        if self._is_begun or not whole:
+            return b"", whole
+        self._is_begun = True
+        size = len(BYTE_ORDER_MARK) if whole.startswith(BYTE_ORDER_MARK) else 0
+        return whole[:size], whole[size:]
 
 
 class FrameParts:
@@ -96,33 +109,40 @@ class FrameParts:
             frame = bytes(self._open[:length])
             del self._open[:length]
             start = PRELUDE_BYTES + int.from_bytes(frame[4:8])
-            yield _of_data(frame, frame[start:-CHECKSUM_BYTES])
+            yield _of_frame(frame, frame[start:-CHECKSUM_BYTES], start <= length - CHECKSUM_BYTES)
 
     def rest(self) -> Iterator[Part]:
         """Half a frame, which nobody can read."""
         if self._open:
-            yield _of_text(bytes(self._open))
+            frame = bytes(self._open)
             self._open.clear()
+            yield _part(frame, [frame.decode(errors="replace")])
 
 
 def _of_event(event: Event) -> Part:
     if event.data.strip() == b"[DONE]":
-        return Part(event.raw, is_last=True)
-    return _of_data(event.raw, event.data)
+        return replace(_part(event.raw, documents_of_event(replace(event, data=b""))), is_last=True)
+    return _part(event.raw, documents_of_event(event))
 
 
-def _of_data(raw: bytes, data: bytes) -> Part:
-    if not data:
-        return Part(raw)
-    document = json_in(data)
-    if document is None and data.strip() != b"null":
-        return replace(_of_text(data), raw=raw)
+def _of_frame(frame: bytes, content: bytes, is_whole: bool) -> Part:
+    if not is_whole:
+        return Part(frame, is_unreadable=True)
+    document = object_in(content)
+    if document is None or not isinstance(document.get("bytes"), str):
+        return _part(frame, documents_of(content) if document is None else [document])
+    # Where a model's own events are sent on, each is in a frame by itself.
+    try:
+        inner = base64.b64decode(document.pop("bytes"), validate=True)
+    except ValueError:
+        return Part(frame, is_unreadable=True)
+    return _part(frame, [*documents_of(inner), document])
+
+
+def _part(raw: bytes, documents: Sequence[Any]) -> Part:
+    document = documents[0] if documents else None
     is_last = isinstance(document, dict) and document.get("type") in LAST_TYPES
     try:
-        return Part(raw, document, list(said(document)), is_last)
+        return Part(raw, document, [each for document in documents for each in said(document)], is_last)
     except TooDeep:
         return Part(raw, is_unreadable=True)
-
-
-def _of_text(raw: bytes) -> Part:
-    return Part(raw, texts=((("data",), raw.decode(errors="replace")),))

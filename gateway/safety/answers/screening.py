@@ -19,11 +19,17 @@ log = logging.getLogger("gateway.safety")
 
 
 class AnswerScreening:
-    """By all who screen them, in the same windows. `stamp` is the same as long as answers would be judged alike."""
+    """By all who screen them, in the same windows. `stamp` is the same as long as answers would be judged alike.
+
+    `sharing` is the same only if all else is the same too that decides what a caller gets, and when.
+    """
 
     def __init__(self, screeners: Sequence[Screener], api: str) -> None:
         self.stamp = hashlib.blake2b(
             "".join(sorted(each.stamp for each in screeners)).encode(), digest_size=8
+        ).hexdigest()
+        self.sharing = hashlib.blake2b(
+            repr(sorted(_handling(each) for each in screeners)).encode(), digest_size=16
         ).hexdigest()
         self._screeners = screeners
         self._api = api
@@ -63,3 +69,9 @@ class AnswerScreening:
 
     def _tell(self, reason: str) -> None:
         self._rarely.warn("an answer of %s could not be screened: %s", self._api, reason)
+
+
+def _handling(screener: Screener) -> tuple[str, str, int, int, str, float]:
+    settings = screener.settings
+    windows = settings.window_size, settings.window_overlap_size
+    return screener.stamp, settings.on_error, *windows, settings.reveal, settings.timeout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 
@@ -10,6 +11,9 @@ from gateway.errors import GatewayError, PolicyError
 from gateway.llm.endings import Ending
 from gateway.safety.answers.parts import Part, Parts
 from gateway.safety.answers.screening import AnswerScreening
+
+# To look for the parts of more at once would keep everybody else waiting.
+LONGEST_READ_AT_ONCE_BYTES = 256 * 1024
 
 
 class ScreenedStream:
@@ -31,6 +35,7 @@ class ScreenedStream:
         self._waiting: deque[Part] = deque()
         self._is_last = False
         self._is_read = False
+        self._unparted = 0
         self._error: GatewayError | None = None
 
     def __aiter__(self) -> ScreenedStream:
@@ -70,6 +75,7 @@ class ScreenedStream:
             await self._fail(error)
             return self._ending.filtered() if isinstance(error, PolicyError) else b""
         self._windows.release()
+        self._ending.sent()
         return b""
 
     async def _add(self, part: Part) -> None:
@@ -81,13 +87,16 @@ class ScreenedStream:
             self._windows.add(part.raw, part.texts)
             if self._windows.is_overfull:
                 self._screening.not_readable(self._note, "too-long")
-                self._windows.release()
+                self._windows.release_all()
+            if not self._windows.holds_something:
+                self._ending.sent()
         except GatewayError as error:
             await self._fail(error)
 
     async def _read(self) -> None:
         try:
-            self._waiting.extend(self._parts.feed(await anext(self._body)))
+            piece = await anext(self._body)
+            self._waiting.extend(await self._parts_of(piece))
             return
         except StopAsyncIteration:
             pass
@@ -96,6 +105,15 @@ class ScreenedStream:
             self._error = error
         self._is_read = True
         self._waiting.extend(self._parts.rest())
+
+    async def _parts_of(self, piece: bytes) -> list[Part]:
+        self._unparted += len(piece)
+        fed = self._parts.feed(piece)
+        is_long = self._unparted > LONGEST_READ_AT_ONCE_BYTES
+        parts = await asyncio.to_thread(list, fed) if is_long else list(fed)
+        if parts:
+            self._unparted = 0
+        return parts
 
     async def _fail(self, error: GatewayError) -> None:
         self._error = error

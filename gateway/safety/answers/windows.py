@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from gateway.safety.answers.said import Channel, is_escaped
 
 ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+UNICODE = re.compile(r"\\+u([0-9a-fA-F]{4})")
+# JSON within JSON within JSON: so often may a letter be escaped.
+DEEPEST_ESCAPE = 4
 ENDS = (".done", ".completed", ".incomplete")
 LETTERS = {"n": "\n", "r": "\n", "t": "\t", "b": " ", "f": " "}
 MOST_CHANNELS = 1_000
@@ -62,8 +65,11 @@ class Windows:
     def add(self, raw: bytes, texts: Iterable[tuple[Channel, str]]) -> None:
         """The next part of the stream, and what it says."""
         is_new = False
+        said = None
         for name, text in texts:
-            is_new = self._note(name, text) or is_new
+            if said is None and _may_repeat(name):
+                said = {channel.digest.digest() for channel in self._channels.values()}
+            is_new = self._note(name, text, said) or is_new
         if not (is_new or self._held):
             self._ready.append(raw)
             return
@@ -84,6 +90,11 @@ class Windows:
         self._ready += self._held
         self.drop()
 
+    def release_all(self) -> None:
+        """What is held may go although nobody has screened it, and with it what was there to be told apart."""
+        self.release()
+        self._channels.clear()
+
     def drop(self) -> None:
         """What is held will never go."""
         self._held = []
@@ -95,15 +106,20 @@ class Windows:
         self._ready.clear()
         return ready
 
-    def _note(self, name: Channel, text: str) -> bool:
-        """False for what says again, whole, what another channel has said: it is or will be screened there."""
+    def _note(self, name: Channel, text: str, said: set[bytes] | None) -> bool:
+        """False for what says again, whole, what another channel has `said`: it is or will be screened there."""
         content = text.encode(errors="surrogatepass")
         channel = self._channels.get(name)
         if channel is None:
-            if _may_repeat(name) and self._is_repeated(content):
-                return False
-            channel = self._channels[name] = _Channel()
-        channel.digest.update(content)
+            channel = _Channel()
+            channel.digest.update(content)
+            if said is not None and _may_repeat(name):
+                if (digest := channel.digest.digest()) in said:
+                    return False
+                said.add(digest)
+            self._channels[name] = channel
+        else:
+            channel.digest.update(content)
         channel.new.append(text)
         if name not in self._changed:
             self._changed[name] = channel
@@ -111,21 +127,25 @@ class Windows:
         self._held_characters += len(text)
         return True
 
-    def _is_repeated(self, content: bytes) -> bool:
-        said = hashlib.blake2b(content, digest_size=16).digest()
-        return any(channel.digest.digest() == said for channel in self._channels.values())
-
 
 def _may_repeat(name: Channel) -> bool:
     """Responses say at the end of each text what it has come to, up to four times."""
-    return bool(name) and isinstance(name[0], str) and name[0].endswith(ENDS)
+    kind = name[0] if name else None
+    return isinstance(kind, str) and kind.startswith("response.") and kind.endswith(ENDS)
 
 
 def _spelled(name: Channel, channel: _Channel) -> str:
+    """With the letters that escapes stand for; halves of one, whether escaped or of two events, are put together."""
     text = channel.seen + "".join(channel.new)
-    return ESCAPE.sub(_letter, text) if is_escaped(name) else text
+    if is_escaped(name):
+        text = ESCAPE.sub(_letter, text)
+    for _ in range(DEEPEST_ESCAPE):
+        if "\\u" not in text:
+            break
+        text = UNICODE.sub(_letter, text)
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _letter(escape: re.Match[str]) -> str:
-    code, letter = escape.groups()
-    return chr(int(code, 16)) if code else LETTERS.get(letter, letter)
+    code, *letters = escape.groups()
+    return chr(int(code, 16)) if code else LETTERS.get(letters[0], letters[0])

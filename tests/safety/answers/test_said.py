@@ -101,6 +101,48 @@ STREAMS: dict[str, tuple[list[Any], list[str]]] = {
     "audio-events": ([{"type": "speech.audio.delta", "audio": "UklGRg=="}], []),
     "unknown": ([{"response": "Hel", "done": False}, {"response": "lo", "done": True}], ["Hello"]),
     "a-string": (["Hello"], ["Hello"]),
+    "anthropic-begun-with-text": (
+        [
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "Hel"}},
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "lo"}},
+        ],
+        ["Hello"],
+    ),
+    "anthropic-fetched": (
+        [{"content": [{"source": {"type": "text", "media_type": "text/plain", "data": "Hello"}}]}],
+        ["Hello"],
+    ),
+    "responses-begun-with-text": (
+        [
+            {"type": "response.content_part.added", "item_id": "i", "part": {"type": "output_text", "text": "Hel"}},
+            {"type": "response.output_text.delta", "item_id": "i", "delta": "lo"},
+        ],
+        ["Hello"],
+    ),
+    "responses-picture": ([{"output": [{"type": "image_generation_call", "result": "AAAA"}]}], []),
+    "responses-that-are-none": ([{"object": "response", "text": "Hello"}], ["Hello"]),
+    "gemini-thoughts": (
+        [
+            {"candidates": [{"content": {"parts": [{"text": "Hm", "thought": True}, {"text": "Hel"}]}}]},
+            {"candidates": [{"content": {"parts": [{"text": "lo"}]}}]},
+        ],
+        ["Hm", "Hello"],
+    ),
+    "gemini-findings": (
+        [{"candidates": [{"safetyRatings": [{"category": "HARM_CATEGORY_HATE_SPEECH", "probability": "LOW"}]}]}],
+        [],
+    ),
+    "vertex-picture": ([{"predictions": [{"mimeType": "image/png", "bytesBase64Encoded": "AAAA"}]}], []),
+    "azure-findings": (
+        [{"choices": [{"index": 0, "content_filter_results": {"hate": {"filtered": False, "severity": "safe"}}}]}],
+        [],
+    ),
+    "a-long-finding": ([{"content_filter_results": {"hate": {"severity": "x" * 101}}}], ["x" * 101]),
+    "bedrock-padding": ([{"delta": {"text": "Hello"}, "p": "abcdefghijkl"}, {"p": "stab"}], ["Hello", "stab"]),
+    "tokens-with-numbers": (
+        [{"index": 1, "token": {"text": "Hel"}}, {"index": 2, "token": {"text": "lo"}}],
+        ["Hello"],
+    ),
 }
 
 

@@ -1,6 +1,8 @@
 """What is held of a stream, and what is looked at before it goes."""
 
+import hashlib
 import random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -74,8 +76,23 @@ def test_escapes_are_read_where_the_text_is_json() -> None:
     """Also one that two events have between them."""
     windows = Windows(0, 0)
     windows.add(b"", [(("arguments",), '{"q":"\\u0073\\u00'), (("arguments",), '74ab\\n\\"now\\""}')])
-    windows.add(b"", [(A, "\\u0073tays")])
-    assert windows.text() == '{"q":"stab\n"now""}\n\\u0073tays'
+    windows.add(b"", [(A, "\\n\\u0073tays")])
+    assert windows.text() == '{"q":"stab\n"now""}\n\\nstays'
+
+
+def test_escapes_of_escapes_are_read() -> None:
+    """JSON in JSON, which a tool may read twice."""
+    windows = Windows(0, 0)
+    windows.add(b"", [(("arguments",), '{"a": "{\\"b\\": \\"\\\\u0073tab\\"}"}')])
+    assert "stab" in windows.text()
+
+
+def test_halves_of_a_letter_are_put_together() -> None:
+    """As escapes, and as events that are cut within it; half of one alone is no letter."""
+    windows = Windows(0, 0)
+    windows.add(b"", [(("arguments",), "\\ud83d\\ude00"), (A, "\ud83d")])
+    windows.add(b"", [(A, "\ude00"), (B, "x\ud83d")])
+    assert windows.text() == "\U0001f600\n\U0001f600\nx\ufffd"
 
 
 def test_what_is_said_again_at_the_end_is_not_screened_again() -> None:
@@ -134,3 +151,34 @@ def test_there_is_an_end_to_what_is_held() -> None:
     windows = Windows(0, 0)
     windows.add(b"", [((str(number),), "x") for number in range(MOST_CHANNELS + 1)])
     assert windows.is_overfull
+
+
+def test_what_was_too_much_is_forgotten() -> None:
+    """What comes after it is screened again."""
+    windows = Windows(0, 10)
+    windows.add(b"1", [((str(number),), "x") for number in range(MOST_CHANNELS + 1)])
+    windows.release_all()
+    assert (windows.is_overfull, windows.take_ready()) == (False, b"1")
+    windows.add(b"2", [(A, "stab")])
+    assert (windows.text(), windows.take_ready()) == ("stab", b"")
+
+
+def test_repetitions_are_looked_for_once_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event with very many texts must not keep everybody else waiting."""
+    asked = 0
+
+    class Counted:
+        def __init__(self, digest_size: int) -> None:
+            self._digest = hashlib.blake2b(digest_size=digest_size)
+            self.update = self._digest.update
+
+        def digest(self) -> bytes:
+            nonlocal asked
+            asked += 1
+            return self._digest.digest()
+
+    monkeypatch.setattr("gateway.safety.answers.windows.hashlib", SimpleNamespace(blake2b=Counted))
+    windows = Windows(0, 0)
+    for event in range(3):
+        windows.add(b"", [(("response.completed", event, number), f"{event} {number}") for number in range(500)])
+    assert asked <= 3 * 500 + 500 + 1_000
