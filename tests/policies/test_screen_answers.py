@@ -159,6 +159,7 @@ async def test_answers_of_every_protocol_are_screened(
         ("application/json", b"stab, which is no JSON"),
         ("text/plain; charset=utf-8", b"a transcript: stab"),
         ("", b"stab"),
+        ("multipart/mixed; boundary=x", b"--x\r\n\r\nstab\r\n--x--\r\n"),
     ],
 )
 async def test_what_only_looks_like_text_is_screened_too(setting: Setting, kind: str, content: bytes) -> None:
@@ -436,6 +437,24 @@ async def test_a_long_event_is_screened(setting: Setting) -> None:
     stream(answered, *pieces, chunk("calm"), DONE)
     assert (await answered.run()).body == event + chunk("calm") + DONE
     assert [text for text in setting.service.texts() if text.startswith("a few words")]
+
+
+def of_choice(index: int, text: str | None, reason: str | None = None) -> bytes:
+    delta = {} if text is None else {"content": text}
+    choice = {"index": index, "delta": delta, "finish_reason": reason}
+    return b"data: " + json.dumps({"id": "c", "choices": [choice]}).encode() + b"\n\n"
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_a_choice_that_its_caller_has_seen_end_does_not_end_again(setting: Setting, is_held: bool) -> None:
+    """Whether its end was held for a window, or there was nothing to hold it for."""
+    answered = setting.with_()
+    ended = of_choice(0, "x" * 30, "stop") if is_held else of_choice(0, None, "stop")
+    stream(answered, ended, of_choice(1, "y" * 30), of_choice(1, "now stab"), DONE)
+    caller = await answered.run()
+    *_, last, error, _ = events(caller.body)
+    assert last["choices"] == [{"index": 1, "delta": {}, "finish_reason": "content_filter"}]
+    assert gist(error) == VIOLATION
 
 
 async def test_the_backend_is_told_before_the_caller(setting: Setting) -> None:

@@ -64,29 +64,18 @@ class EventParts:
     def rest(self) -> Iterator[Part]:
         """What a stream that stopped in the middle has left. Some readers take half an event for one."""
         half = self._buffer.rest()
-        if not half:
-            return
-        mark, half = self._mark(half)
-        if mark:
-            yield Part(mark)
-        for event in split_events(half + b"\n\n"):
+        for event in split_events(half + b"\n\n" if half else b""):
             yield replace(_of_event(event), raw=half)
             return
 
     def _parts(self, whole: bytes) -> Iterator[Part]:
-        mark, whole = self._mark(whole)
-        if mark:
-            yield Part(mark)
+        if whole and not self._is_begun:
+            self._is_begun = True
+            if whole.startswith(BYTE_ORDER_MARK):
+                yield Part(BYTE_ORDER_MARK)
+                whole = whole.removeprefix(BYTE_ORDER_MARK)
         for event in split_events(whole):
             yield _of_event(event)
-
-    def _mark(self, whole: bytes) -> tuple[bytes, bytes]:
-        """What may stand before the first event, and the rest."""
-        if self._is_begun or not whole:
-            return b"", whole
-        self._is_begun = True
-        size = len(BYTE_ORDER_MARK) if whole.startswith(BYTE_ORDER_MARK) else 0
-        return whole[:size], whole[size:]
 
 
 class FrameParts:

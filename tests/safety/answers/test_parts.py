@@ -1,5 +1,6 @@
 """Streams in their parts, wherever they are cut."""
 
+import base64
 import json
 import random
 import zlib
@@ -46,6 +47,19 @@ def test_the_bytes_are_those_that_came_wherever_they_are_cut() -> None:
         assert [part.is_last for part in parts].index(True) == len(parts) - 1
 
 
+def test_what_comes_with_the_end_is_read() -> None:
+    """Whatever it is."""
+    parts = fed(EventParts(), b"data: [DONE]\nstab\n\n")
+    assert ([part.is_last for part in parts], [text.strip() for text in say(parts)]) == ([True], ["stab"])
+
+
+@pytest.mark.parametrize("half", [b'\xef\xbb\xbfdata: {"text": "x"}'])
+def test_half_an_event_may_be_all_there_is(half: bytes) -> None:
+    """With a mark before it."""
+    parts = fed(EventParts(), half)
+    assert (say(parts), b"".join(part.raw for part in parts)) == (["x"], half)
+
+
 @pytest.mark.parametrize("half", [b'data: {"text": "x"}', b'data: {"text": "x"}\n', b"data: x"])
 def test_half_an_event_at_the_end_is_read(half: bytes) -> None:
     """Some readers take it for a whole one."""
@@ -84,6 +98,20 @@ def test_frames_are_read_wherever_they_are_cut(size: int) -> None:
     pieces = [stream[start : start + size] for start in range(0, len(stream), size)]
     parts = fed(FrameParts(), *pieces)
     assert (b"".join(part.raw for part in parts), say(parts), len(parts)) == (stream, ["Grü", "ße"], 3)
+
+
+def test_events_in_frames_are_read() -> None:
+    """As Bedrock sends on what models say in their own protocols."""
+    event = base64.b64encode(b'{"type": "content_block_delta", "index": 0, "delta": {"text": "words"}}').decode()
+    assert say(fed(FrameParts(), frame({"bytes": event, "p": "abcd", "more": "text"}))) == ["words", "text"]
+    assert [part.is_unreadable for part in fed(FrameParts(), frame({"bytes": "no base64"}))] == [True]
+
+
+def test_a_frame_whose_headers_have_no_end_cannot_be_read() -> None:
+    """Who knows where others look for what it says."""
+    whole = bytearray(frame({"delta": {"text": "words"}}))
+    whole[4:8] = (len(whole)).to_bytes(4)
+    assert [part.is_unreadable for part in fed(FrameParts(), bytes(whole))] == [True]
 
 
 def test_what_is_no_frame_cannot_be_read() -> None:
