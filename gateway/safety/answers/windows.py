@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from gateway.safety.answers.said import Channel, is_escaped
 
 ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
-UNICODE = re.compile(r"\\+u([0-9a-fA-F]{4})")
+UNICODE = re.compile(r"(?<!\\)\\++u([0-9a-fA-F]{4})")
 # JSON within JSON within JSON: so often may a letter be escaped.
 DEEPEST_ESCAPE = 4
 ENDS = (".done", ".completed", ".incomplete")

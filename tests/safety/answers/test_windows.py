@@ -182,3 +182,11 @@ def test_repetitions_are_looked_for_once_a_part(monkeypatch: pytest.MonkeyPatch)
     for event in range(3):
         windows.add(b"", [(("response.completed", event, number), f"{event} {number}") for number in range(500)])
     assert asked <= 3 * 500 + 500 + 1_000
+
+
+def test_backslashes_are_looked_at_once() -> None:
+    """A million of them before a letter would otherwise take hours."""
+    windows = Windows(0, 0)
+    windows.add(b"", [(A, "\\" * 1_000_000 + "x\\u0073tab"), (("arguments",), "\\" * 1_000_000 + "x\\u0073tab")])
+    first, second = windows.text().split("\n")
+    assert (first.endswith("xstab"), second.endswith("xstab")) == (True, True)
