@@ -96,6 +96,13 @@ def _function_auth(text: str) -> str:
     return text
 
 
+KEY_VAULT_REFERENCE = "@Microsoft.KeyVault("
+UNRESOLVED = (
+    "is a Key Vault reference that Azure has not resolved: give the app's identity its role on the vault, then have "
+    "the reference fetched again by changing any app setting. Do not replace it"
+)
+
+
 def _secret_keys(text: str) -> tuple[str, ...]:
     keys = tuple(part.strip() for part in text.split(",") if part.strip())
     if not all(FERNET_KEY.fullmatch(key) for key in keys):
@@ -189,6 +196,8 @@ class Settings:
                 name = "AzureWebJobsStorage"
             text = environment.get(name, "").strip()
             try:
+                if text.startswith(KEY_VAULT_REFERENCE):
+                    raise ValueError(UNRESOLVED)
                 if text:
                     values[item.name] = item.metadata["parse"](text)
                 elif item.name == "tables":

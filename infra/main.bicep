@@ -229,6 +229,7 @@ module openAIAccess 'modules/cognitive-access.bicep' = if (openAI != 'none') {
     accountName: openAIName
     role: 'Cognitive Services OpenAI User'
     principalId: identity.outputs.principalId
+    administratorId: administrator
   }
   dependsOn: [
     openAIAccount
@@ -252,6 +253,7 @@ module contentSafetyAccess 'modules/cognitive-access.bicep' = if (contentSafety 
     accountName: contentSafetyName
     role: 'Cognitive Services User'
     principalId: identity.outputs.principalId
+    administratorId: administrator
   }
   dependsOn: [
     contentSafetyAccount

@@ -7,8 +7,9 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
+from gateway.azure_identity import azure_credential
 from gateway.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -45,16 +46,24 @@ class _Token:
 class ManagedIdentity:
     """Tokens of the app's managed identity; one fetch at a time for each scope and client.
 
-    azure-identity, and with it aiohttp, is imported when the first token is asked for.
+    Those of whoever is `signed_in` instead, where people and pipelines try what the app does by itself.
     """
 
-    def __init__(self, default_client_id: str | None, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, default_client_id: str | None, now: Callable[[], float] = time.time, *, signed_in: bool = False
+    ) -> None:
         self._default_client_id = default_client_id
+        self._signed_in = signed_in
         self._now = now
         self._credentials: dict[str | None, AsyncTokenCredential] = {}
         self._tokens: dict[_Purpose, _Token] = {}
         self._failed: dict[_Purpose, float] = {}
         self._fetches: dict[_Purpose, asyncio.Task[_Token | None]] = {}
+
+    @classmethod
+    def of_operator(cls, client_id: str | None) -> Self:
+        """For the command line: with an AZURE_CLIENT_ID the managed identity, or else whoever is signed in."""
+        return cls(client_id, signed_in=client_id is None)
 
     async def token(self, scope: str, client_id: str | None) -> str:
         """A token for `scope` (for example `https://cognitiveservices.azure.com/.default`).
@@ -90,7 +99,8 @@ class ManagedIdentity:
             answer = await self._credential(purpose.client_id).get_token(purpose.scope)
         except Exception as error:
             # Whatever azure-identity raises: no token. Its message may hold addresses; its type says enough.
-            log.error("no token of the managed identity for %s: %s", purpose.scope, type(error).__name__)
+            whose = "whoever is signed in with az or azd" if self._signed_in else "the managed identity"
+            log.error("no token of %s for %s: %s", whose, purpose.scope, type(error).__name__)
             self._failed[purpose] = self._now()
             return None
         self._failed.pop(purpose, None)
@@ -98,10 +108,8 @@ class ManagedIdentity:
         return token
 
     def _credential(self, client_id: str | None) -> AsyncTokenCredential:
-        from azure.identity.aio import ManagedIdentityCredential
-
         if client_id not in self._credentials:
-            self._credentials[client_id] = ManagedIdentityCredential(client_id=client_id)
+            self._credentials[client_id] = azure_credential(client_id, signed_in=self._signed_in)
         return self._credentials[client_id]
 
     async def aclose(self) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # The service takes so many items in one request.
 ITEMS_AT_ONCE = 100
+NOBODY = "no token for it: `az login`, as somebody with the role Cognitive Services User there"
 SECONDS = 30.0
 
 
@@ -131,11 +132,11 @@ async def _credential(backend: ResolvedBackend, client_id: str | None) -> tuple[
     if isinstance(credentials, HeaderCredentials):
         return credentials.header, backend.credential_value or ""
     if isinstance(credentials, ManagedIdentityCredentials):
-        tokens = ManagedIdentity(client_id)
+        tokens = ManagedIdentity.of_operator(client_id)
         try:
             return "Authorization", f"Bearer {await tokens.token(credentials.scope, credentials.client_id)}"
         except GatewayError as error:
-            raise _fault(backend.name, "its managed identity gives no token here") from error
+            raise _fault(backend.name, NOBODY) from error
         finally:
             await tokens.aclose()
     if isinstance(credentials, QueryCredentials):

@@ -59,7 +59,7 @@ async def _embedded(cache: ResolvedCache, text: str, client_id: str | None) -> V
     embeddings = cache.settings.embeddings
     if embeddings is None or cache.backend is None:
         raise CatalogError([Fault("semanticCache", "has no embeddings: only the same text is answered")])
-    tokens = ManagedIdentity(client_id)
+    tokens = ManagedIdentity.of_operator(client_id)
     client = BackendClient(tokens, 1)
     embedder = Embedder(client, cache.backend, embeddings.model, embeddings.dimensions)
     try:

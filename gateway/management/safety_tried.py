@@ -40,7 +40,7 @@ class Tried:
 
 async def tried(screenings: Sequence[ResolvedScreening], text: str, client_id: str | None) -> list[Tried]:
     """Screen a text as what a user says, by each of the screenings."""
-    tokens = ManagedIdentity(client_id)
+    tokens = ManagedIdentity.of_operator(client_id)
     client = BackendClient(tokens, 4)
     screeners = Screeners(client)
     try:

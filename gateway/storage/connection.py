@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gateway.azure_identity import azure_credential
+
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.data.tables.aio import TableServiceClient
@@ -37,22 +39,8 @@ def connect(
     }
     if not location.lower().startswith("https://"):
         return TableServiceClient.from_connection_string(_connection_string(location), **options), None
-    identity = _identity(client_id, signed_in)
+    identity = azure_credential(client_id, signed_in=signed_in)
     return TableServiceClient(location, credential=identity, **options), identity
-
-
-def _identity(client_id: str | None, signed_in: bool) -> AsyncTokenCredential:
-    """The managed identity; or, for people and pipelines, whoever is signed in with az or azd."""
-    from azure.identity.aio import (
-        AzureCliCredential,
-        AzureDeveloperCliCredential,
-        ChainedTokenCredential,
-        ManagedIdentityCredential,
-    )
-
-    if signed_in:
-        return ChainedTokenCredential(AzureCliCredential(), AzureDeveloperCliCredential())
-    return ManagedIdentityCredential(client_id=client_id)
 
 
 def _connection_string(location: str) -> str:

@@ -113,5 +113,6 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
 }
 
 // Addresses, not values. Without a version, so that the app follows when a secret is rotated.
-output keysUri string = '${vault.properties.vaultUri}secrets/${secretKey.name}'
-output redisUri string = empty(redis) ? '' : '${vault.properties.vaultUri}secrets/gateway-redis'
+// As Microsoft writes them: without a version, and with a slash at the end.
+output keysUri string = '${vault.properties.vaultUri}secrets/${secretKey.name}/'
+output redisUri string = empty(redis) ? '' : '${vault.properties.vaultUri}secrets/gateway-redis/'

@@ -43,7 +43,7 @@ def test_what_is_brought_along_is_used_where_it_is() -> None:
     there = [resource for resource in deployment.resources if resource.id.startswith(ELSEWHERE)]
     made = [resource for resource in there if not resource.existing]
     assert {resource.type for resource in made} == {"Microsoft.Authorization/roleAssignments"}
-    assert len(made) == 3
+    assert len(made) == 5
     assert "our-insights" in app_settings(deployment)["APPLICATIONINSIGHTS_CONNECTION_STRING"]
 
 

@@ -110,7 +110,12 @@ def test_the_app_has_the_roles_it_needs_and_no_more(full: Deployment) -> None:
 
 def test_whoever_deploys_may_manage_the_gateway() -> None:
     """Unless somebody else is named."""
-    needed = {("Storage Table Data Contributor", "storageAccounts"), ("Key Vault Secrets Officer", "vaults")}
+    needed = {
+        ("Storage Table Data Contributor", "storageAccounts"),
+        ("Key Vault Secrets Officer", "vaults"),
+        ("Cognitive Services OpenAI User", "accounts"),
+        ("Cognitive Services User", "accounts"),
+    }
     assert roles_of(deploy(), "99999999-0000-4000-8000-000000000000") == needed
     assert roles_of(deploy({"adminPrincipalId": "the-team"}), "the-team") == needed
 
@@ -118,4 +123,4 @@ def test_whoever_deploys_may_manage_the_gateway() -> None:
 def test_a_role_assignment_is_told_by_its_scope_principal_and_role(full: Deployment) -> None:
     """So a second deployment finds the first one's, and two different ones never meet."""
     roles = full.of("Microsoft.Authorization/roleAssignments")
-    assert len({role.name for role in roles}) == len(roles) == 9
+    assert len({role.name for role in roles}) == len(roles) == 11

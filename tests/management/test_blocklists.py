@@ -105,7 +105,7 @@ async def test_the_managed_identity(monkeypatch: pytest.MonkeyPatch) -> None:
             assert await lists.all() == []
         assert [asked["client_id"] for asked in platform.asked] == ["client-1"]
         platform.failing = True
-        with pytest.raises(CatalogError, match="its managed identity gives no token here"):
+        with pytest.raises(CatalogError, match="no token for it: `az login`"):
             async with connected(ResolvedBackend("safety", settings), None):
                 pass
         platform.shutdown()

@@ -35,6 +35,8 @@ def doctor(url: str | None, path: str | None, as_json: bool) -> None:
 
     It exits with 1 if something failed. Content safety and embeddings may charge for the one text they are asked.
     """
+    if url == "":
+        raise click.UsageError("--url is empty. Give the gateway's address, or leave it out to look at the tables.")
     if path and not url:
         raise click.UsageError("--path needs --url.")
     found: list[Finding] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ Verdict = Literal["good", "doubtful", "failed"]
 Key = Literal["none", "sent", "unreadable"]
 
 # Somebody waits at a terminal.
+SECONDS = 40.0
 PATIENCE = Timeouts.model_validate({"connect": 5.0, "firstByte": 20.0, "betweenChunks": 10.0})
 LARGEST_ANSWER_BYTES = 4 * 1024 * 1024
 NAMES_SHOWN = 5
@@ -64,24 +66,33 @@ REFUSALS: Mapping[Key, Finding] = MappingProxyType(
 )
 
 
-async def probe(api_type: str, backend: ResolvedBackend, patience: Timeouts = PATIENCE) -> Finding:
-    """Ask an OpenAI API for its models, anything else for its root."""
+async def probe(
+    api_type: str, backend: ResolvedBackend, patience: Timeouts = PATIENCE, seconds: float = SECONDS
+) -> Finding:
+    """Ask an OpenAI API for its models, anything else for its root; it takes `seconds` at most, whatever answers."""
     settings = backend.settings
     key: Key = "sent" if backend.credential_value else "unreadable" if settings.credentials else "none"
     changes = {"timeouts": patience, **({} if key == "sent" else {"credentials": None})}
     target = Target.of(replace(backend, settings=settings.model_copy(update=changes)))
     client = BackendClient(ManagedIdentity(None), max_connections=2)
     try:
-        if api_type != "openai":
-            return judge_root(await _get(client, target, ""))
-        answer = await _get(client, target, "models")
-        if answer.status == 404 and models_in((await _get(client, target, "v1/models")).body) is not None:
-            return Finding("doubtful", f"The models are below /v1: give {settings.url.rstrip('/')}/v1 as the URL.", 404)
-        return judge_models(answer, key)
+        async with asyncio.timeout(seconds):
+            return await _judged(api_type, client, target, key, settings.url)
+    except TimeoutError:
+        return Finding("failed", f"It begins to answer, and has not ended after {seconds:g} s.")
     except GatewayError as error:
         return Finding("failed", explain_failure(error, settings.url))
     finally:
         await client.aclose()
+
+
+async def _judged(api_type: str, client: BackendClient, target: Target, key: Key, url: str) -> Finding:
+    if api_type != "openai":
+        return judge_root(await _get(client, target, ""))
+    answer = await _get(client, target, "models")
+    if answer.status == 404 and models_in((await _get(client, target, "v1/models")).body) is not None:
+        return Finding("doubtful", f"The models are below /v1: give {url.rstrip('/')}/v1 as the URL.", 404)
+    return judge_models(answer, key)
 
 
 async def _get(client: BackendClient, target: Target, below: str) -> Answer:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from gateway.management.cli.failures import REFUSED
 from gateway.management.cli.options import JSON, Command, epilog
 from gateway.management.cli.output import Table, print_json, print_table
 from gateway.management.cli.safety_blocklists import blocklists
@@ -34,16 +35,19 @@ def safety() -> None:
 def test(api: str, product: str | None, text: str, as_json: bool) -> None:
     """Show what the service says of TEXT as a user's prompt, and what the policy would do with such a call.
 
-    The service itself is asked, and may charge for it; no model hears of the text.
+    The service itself is asked, and may charge for it; no model hears of the text. A backend with a managed identity is
+    asked as whoever is signed in with az or azd. It exits with 1 if a service gives no verdict.
     """
     found = run_on_tables(lambda tables: _tried(tables, api, product, text))
     if as_json:
         print_json(_document(found))
+        _exit(found)
         return
     rows = tuple(_cells(each.backend, row) for each in found for row in each.rows)
     if rows:
         print_table(Table(TITLES, rows))
     click.echo(_sentence(found))
+    _exit(found)
 
 
 safety.add_command(blocklists)
@@ -95,3 +99,8 @@ SENTENCES = {
 def _sentence(found: list[Tried]) -> str:
     reasons = [f"No verdict from {each.backend}: {each.unavailable}." for each in found if each.unavailable]
     return "\n".join([*reasons, SENTENCES[_outcome(found)]])
+
+
+def _exit(found: list[Tried]) -> None:
+    if any(each.unavailable for each in found):
+        click.get_current_context().exit(REFUSED)

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from gateway.catalog.models import Document, StoredNamedValue
 from gateway.catalog.secrets import SecretBox, SecretFault
 from gateway.management.doctor.finding import Finding
-from gateway.settings import Settings
+from gateway.settings import UNRESOLVED, Settings
 
 SET = "az functionapp config appsettings set --resource-group GROUP --name APP --settings"
+FETCHED_AGAIN = f'`{SET} "GATEWAY_REFERENCES_FETCHED=$(date +%s)"`, some minutes after the role was given.'
 NEED_SETTINGS = ("storage", "secret key", "catalog", "backends", "embeddings", "content safety", "telemetry")
 INSTRUMENTATION_KEY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -19,6 +20,9 @@ def faults_of_settings(faults: Sequence[str]) -> Iterator[Finding]:
     """Those of a ConfigurationError, and what they leave unknown. Values are not repeated."""
     for fault in faults:
         name, _, reason = fault.partition(":")
+        if reason.strip() == UNRESOLVED:
+            yield Finding("settings", "failed", f"{name}: {UNRESOLVED}.", FETCHED_AGAIN)
+            continue
         mend = f'Locally in local.settings.json or the environment; on Azure `{SET} "{name}=…"` (docs/settings.md).'
         yield Finding("settings", "failed", f"{name}:{reason}.", mend)
     for check in NEED_SETTINGS:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
+import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from email.utils import formatdate
 from typing import Any
 
 import pytest
 
+from gateway.catalog.backend_settings import BackendSettings
+from gateway.catalog.snapshot import ResolvedBackend
+from gateway.management.cli.probe import probe
 from gateway.management.doctor.clock import judge_clock
 from gateway.settings import Settings
 from gateway.storage.tables import Tables
@@ -164,8 +170,9 @@ def test_the_catalog(gateway: CommandLine, model: ModelServer) -> None:
     key = "kind: NamedValue\nname: key\nvalue: '{{env:MODEL_KEY}}'\n---"
     backend = API.format(model=model.url).replace("---", 'credentials: {header: api-key, value: "{{key}}"}\n---', 1)
     apply(gateway.with_settings(MODEL_KEY="sk"), key + backend)
-    found = examined(gateway, fails=True)
-    assert "MODEL_KEY" in "".join(each["said"] for each in found["catalog"] if each["state"] == "failed")
+    found = examined(gateway)
+    assert [each["state"] for each in found["catalog"] if each["state"] != "ok"] == ["warning"] * 2
+    assert "MODEL_KEY" in found["catalog"][0]["said"] + found["catalog"][1]["said"]
 
 
 def test_a_backend_that_does_not_answer(gateway: CommandLine) -> None:
@@ -256,9 +263,9 @@ def test_something_else_answers(unconnected: CommandLine, deployed: Deployed, an
     assert "is no gateway" in said
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "no url", "https://127.0.0.1:{listening}"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "https://127.0.0.1:{listening}"])
 def test_nobody_answers(unconnected: CommandLine, url: str) -> None:
-    """No connection, no URL, no TLS."""
+    """No connection, no TLS."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         given = url.format(port=free_port(), listening=server.getsockname()[1])
         threading.Thread(target=lambda: server.accept()[0].close(), daemon=True).start()
@@ -274,12 +281,79 @@ NO_API = (404, {"error": {"code": "OperationNotFound"}})
 
 
 @pytest.mark.parametrize(
-    ("answer", "state"), [(REFUSED, "ok"), (NO_API, "failed"), ((200, {}), "warning"), ((401, {}), "warning")]
+    "url", ["no url", "ftp://127.0.0.1", "http://", "127.0.0.1:7071", "http://127.0.0.1:99999", "http://a/?x=1"]
+)
+def test_what_is_no_address(unconnected: CommandLine, url: str) -> None:
+    """It is said how one looks."""
+    assert "https://HOST" in one(examined(unconnected, "--url", url, fails=True), "address", "failed")["mend"]
+
+
+def test_an_empty_address_is_none(unconnected: CommandLine) -> None:
+    """A variable that is not set must not turn to other tables."""
+    result = unconnected("doctor", "--url", "")
+    assert (result.exit_code, "--url is empty" in result.output) == (2, True)
+
+
+class Dripping(socketserver.StreamRequestHandler):
+    """Answers a byte at a time, and never ends."""
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            while True:
+                self.wfile.write(b" ")
+                time.sleep(0.02)
+
+
+@pytest.fixture
+def dripping() -> Iterator[str]:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_an_answer_without_end_ends(unconnected: CommandLine, dripping: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no answer."""
+    monkeypatch.setattr("gateway.management.doctor.outside.SECONDS", 0.3)
+    said = one(examined(unconnected, "--url", dripping, fails=True), "address", "failed")["said"]
+    assert "does not answer: TimeoutError" in said
+
+
+async def test_a_backend_whose_answer_has_no_end_is_named(dripping: str) -> None:
+    """Whoever looks waits for so long and no longer."""
+    settings = BackendSettings.model_validate({"url": dripping})
+    found = await probe("openai", ResolvedBackend("model", settings), seconds=0.3)
+    assert (found.verdict, found.text) == ("failed", "It begins to answer, and has not ended after 0.3 s.")
+
+
+def test_a_reference_that_azure_has_not_resolved_is_not_to_be_replaced(gateway: CommandLine) -> None:
+    """A new key in its place would make all that is encrypted unreadable."""
+    reference = "@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/gateway-secret-key)"
+    found = one(examined(gateway.with_settings(GATEWAY_SECRET_KEY=reference), fails=True), "settings", "failed")
+    assert "Do not replace it" in found["said"]
+    assert "GATEWAY_REFERENCES_FETCHED" in found["mend"]
+    assert "vault.azure.net" not in found["said"] + found["mend"]
+
+
+def test_an_identity_that_only_the_app_has(gateway: CommandLine, model: ModelServer, safety: SafetyServer) -> None:
+    """That nobody is signed in here says nothing of the app."""
+    identity = '{managedIdentity: {scope: "https://cognitiveservices.azure.com/.default"}}'
+    written = f'contentSafety: {{backend: {{url: "{safety.url}", credentials: {identity}}}, categories: {{Hate: 4}}}}\n'
+    apply(gateway, API.format(model=model.url) + written)
+    found = one(examined(gateway), "content safety", "warning")
+    assert "for whoever is signed in here" in found["said"]
+    assert "az login" in found["mend"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"), [(REFUSED, "ok"), (NO_API, "failed"), ((200, {}), "warning"), ((401, {}), "ok")]
 )
 def test_a_call_without_a_key(
     unconnected: CommandLine, deployed: Deployed, answer: tuple[int, Any], state: str
 ) -> None:
-    """Only the gateway's own refusal is what it should be."""
+    """It is refused, whether by the gateway or by what stands before it or behind it."""
     deployed.answers["/openai/models"] = answer
     found = examined(unconnected, "--url", deployed.url, "--path", "/openai", fails=state == "failed")
     one(found, "access", state)

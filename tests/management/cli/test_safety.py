@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -117,8 +118,10 @@ def test_a_service_that_refuses(connected: CommandLine, safety: SafetyServer) ->
     assert "safety-key" not in result.stderr
 
 
-def tried(connected: CommandLine, text: str, *more: str) -> Any:
-    return connected.json("safety", "test", "--api", "openai", text, *more)
+def tried(connected: CommandLine, text: str, *more: str, exits: int = 0) -> Any:
+    result = connected("safety", "test", "--api", "openai", text, *more, "--json")
+    assert result.exit_code == exits, result.output
+    return json.loads(result.stdout)
 
 
 def checks(document: Any) -> dict[str, tuple[Any, bool]]:
@@ -186,12 +189,14 @@ def test_a_service_without_a_verdict(
     changed = SERVICE.replace("shieldPrompt: true", f"shieldPrompt: true, onError: {on_error}")
     assert connected("apply", "-f", "-", stdin=changed.format(url=safety.url)).exit_code == 0
     safety.fail(status=401, times=None)
-    document = tried(connected, "Good morning")
+    document = tried(connected, "Good morning", exits=1)
     assert document["outcome"] == outcome
     assert [each["unavailable"] for each in document["screenings"]] == ["unauthorized"]
     result = connected("safety", "test", "--api", "openai", "Good morning")
     assert "No verdict from safety: unauthorized." in result.stdout
     assert told in result.stdout
+    # Scripts must not take it for one.
+    assert result.exit_code == 1
 
 
 def test_through_a_product(connected: CommandLine) -> None:
