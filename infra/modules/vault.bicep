@@ -112,7 +112,7 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
   }
 }
 
-// Addresses, not values. Without a version, so that the app follows when a secret is rotated.
-// As Microsoft writes them: without a version, and with a slash at the end.
+// Addresses, not values. Without a version, so that the app follows when a secret is rotated, and with the slash that
+// Microsoft writes at the end of such.
 output keysUri string = '${vault.properties.vaultUri}secrets/${secretKey.name}/'
 output redisUri string = empty(redis) ? '' : '${vault.properties.vaultUri}secrets/gateway-redis/'

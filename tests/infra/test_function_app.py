@@ -53,7 +53,7 @@ def test_the_app_understands_its_settings(full: Deployment) -> None:
     secrets = {each.name: each["properties"]["value"] for each in full.of("Microsoft.KeyVault/vaults/secrets")}
     environment = dict(app_settings(full))
     for name, value in environment.items():
-        reference = re.fullmatch(r"@Microsoft\.KeyVault\(SecretUri=https://kv-[^/]+/secrets/([^/]+)\)", value)
+        reference = re.fullmatch(r"@Microsoft\.KeyVault\(SecretUri=https://kv-[^/]+/secrets/([^/]+)/\)", value)
         if reference:
             environment[name] = secrets[reference[1]]
     settings = Settings.from_environment(environment)
