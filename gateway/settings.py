@@ -17,7 +17,8 @@ FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 
 
 DEVELOPMENT_STORAGE = re.compile(r"UseDevelopmentStorage=true;?", re.IGNORECASE)
-ACCOUNT_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/\S*)?", re.IGNORECASE)
+ACCOUNT_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s?#]*)?", re.IGNORECASE)
+OTHER_SERVICES = re.compile(r"https://[A-Za-z0-9-]+\.(blob|queue|file|dfs|vault)\.", re.IGNORECASE)
 HTTP_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?", re.IGNORECASE)
 TABLES_FORMS = (
     'must be a Table Storage connection string with AccountName and AccountKey, "UseDevelopmentStorage=true", '
@@ -30,7 +31,9 @@ def _setting(name: str, default: Any, parse: Callable[[str], Any], text: str, *,
 
 
 def _tables(text: str) -> str:
-    if DEVELOPMENT_STORAGE.fullmatch(text) or ACCOUNT_URL.fullmatch(text):
+    if DEVELOPMENT_STORAGE.fullmatch(text):
+        return text
+    if ACCOUNT_URL.fullmatch(text) and not OTHER_SERVICES.match(text):
         return text
     pairs = [part.strip().partition("=") for part in text.split(";") if part.strip()]
     parts = {name.lower(): value for name, _, value in pairs}

@@ -54,6 +54,8 @@ FORMS: dict[str, bool] = {
     "AccountName=a;AccountKey=": False,
     "AccountName=a;AccountKey=not base64!": False,
     "http://account.table.core.windows.net": False,
+    "https://account.blob.core.windows.net": False,
+    "https://account.table.core.windows.net?sv=2019-02-02&sig=c2VjcmV0": False,
     "https://": False,
 }
 

@@ -117,6 +117,8 @@ async def connected(backend: ResolvedBackend, client_id: str | None) -> AsyncIte
         authentication_policy=SansIOHTTPPolicy(),
         headers={header: value} if header else {},
         retry_total=1,
+        # Who has not answered once would have somebody at a terminal wait twice as long.
+        retry_read=0,
         connection_timeout=SECONDS,
         read_timeout=SECONDS,
         connection_verify=settings.verify_tls,

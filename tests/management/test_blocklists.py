@@ -111,9 +111,16 @@ async def test_the_managed_identity(monkeypatch: pytest.MonkeyPatch) -> None:
         platform.shutdown()
 
 
-async def test_services_that_do_not_answer_as_they_should(safety: SafetyServer) -> None:
-    """One that is not there, and one that is something else."""
+async def test_services_that_do_not_answer_as_they_should(
+    safety: SafetyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is not there, one that hangs and is asked once, and one that is something else."""
     async with connected(backend(f"http://127.0.0.1:{free_port()}"), None) as lists:
+        with pytest.raises(CatalogError, match="cannot be reached"):
+            await lists.all()
+    safety.fail(hang=True)
+    monkeypatch.setattr("gateway.management.blocklists.SECONDS", 0.3)
+    async with connected(backend(safety.url), None) as lists:
         with pytest.raises(CatalogError, match="cannot be reached"):
             await lists.all()
     safety.fail(html=True)

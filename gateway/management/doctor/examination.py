@@ -8,7 +8,7 @@ from gateway.errors import CatalogError, StorageUnavailable
 from gateway.management.doctor.bounded import bounded, bounded_group
 from gateway.management.doctor.catalog import check_backends, check_catalog
 from gateway.management.doctor.finding import Finding
-from gateway.management.doctor.settings import check_secret_key, check_telemetry
+from gateway.management.doctor.settings import check_names, check_secret_key, check_telemetry
 from gateway.management.doctor.storage import check_storage
 from gateway.management.service import CatalogService
 from gateway.settings import Settings
@@ -23,6 +23,8 @@ async def examine(
 ) -> AsyncIterator[Finding]:
     """Every finding as it comes. What a failing check leaves unknown is skipped, and said so."""
     yield Finding("settings", "ok", "All can be read.")
+    for finding in check_names(environment):
+        yield finding
     is_well = True
     async for finding in bounded_group("storage", check_storage(tables)):
         is_well = is_well and finding.state != "failed"

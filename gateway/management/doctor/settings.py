@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from difflib import get_close_matches
 
 from gateway.catalog.models import Document, StoredNamedValue
 from gateway.catalog.secrets import SecretBox, SecretFault
@@ -11,6 +13,8 @@ from gateway.management.doctor.finding import Finding
 from gateway.settings import UNRESOLVED, Settings
 
 SET = "az functionapp config appsettings set --resource-group GROUP --name APP --settings"
+OURS = "GATEWAY_"
+NEARLY = 0.9
 FETCHED_AGAIN = f'`{SET} "GATEWAY_REFERENCES_FETCHED=$(date +%s)"`, some minutes after the role was given.'
 NEED_SETTINGS = ("storage", "secret key", "catalog", "backends", "embeddings", "content safety", "telemetry")
 INSTRUMENTATION_KEY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -27,6 +31,18 @@ def faults_of_settings(faults: Sequence[str]) -> Iterator[Finding]:
         yield Finding("settings", "failed", f"{name}:{reason}.", mend)
     for check in NEED_SETTINGS:
         yield Finding(check, "skipped", "It cannot be looked at without the settings.")
+
+
+def check_names(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Names of the environment that are nearly a setting's."""
+    known = {item.metadata["name"] for item in fields(Settings)}
+    for name in sorted(environment):
+        if name in known or not name.upper().startswith(OURS):
+            continue
+        meant = get_close_matches(name.upper(), known, n=1, cutoff=NEARLY)
+        if meant:
+            said = f"{name} is no setting, and nobody reads it."
+            yield Finding("settings", "warning", said, f"If {meant[0]} is meant, call it so.")
 
 
 def check_secret_key(settings: Settings, documents: Sequence[Document]) -> Finding:

@@ -131,6 +131,12 @@ def test_settings_that_are_missing_or_wrong(unconnected: CommandLine) -> None:
     assert "very-private" not in result.output
 
 
+def test_a_name_that_is_nearly_a_settings(gateway: CommandLine) -> None:
+    """Nobody reads it, and nobody else would say so."""
+    found = examined(gateway.with_settings(GATEWAY_KEY_CACHE_SECOND="30", GATEWAY_URL="https://a", GATEWAY_APP="a"))
+    assert "GATEWAY_KEY_CACHE_SECONDS" in one(found, "settings", "warning")["mend"]
+
+
 # azure-data-tables' own.
 @pytest.mark.filterwarnings("ignore:Testing an element's truth value:DeprecationWarning")
 def test_storage_that_is_away_or_refuses(gateway: CommandLine) -> None:
