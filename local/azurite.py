@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Azurite:
         self, directory: Path | None = None, port: int | None = None, certificate: Certificate | None = None
     ) -> None:
         self._directory = directory
-        self._port = port or free_port()
+        self._port = port or self._reserved()
         self._certificate = certificate
         self._process: Process | None = None
 
@@ -97,6 +98,17 @@ class Azurite:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def _reserved(self) -> int:
+        """A free port that is given to nobody else as long as this is kept.
+
+        A socket that is bound and does not listen has it; Linux lets another that reuses addresses listen there.
+        """
+        held = socket.socket()
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        weakref.finalize(self, held.close)
+        return int(held.getsockname()[1])
 
     def _options(self) -> list[str]:
         options = ["--tableHost", "127.0.0.1", "--tablePort", str(self._port), "--silent", "--disableTelemetry"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from azure.data.tables import TableServiceClient
@@ -49,3 +50,13 @@ def test_takes_the_port_it_is_given() -> None:
         assert azurite.port == port
         assert not port_is_free(port)
     assert port_is_free(port)
+
+
+def test_nobody_else_is_given_its_port() -> None:
+    """Not before it starts, and not while it is stopped; that it can be listened on is seen above."""
+    azurites = [Azurite() for _ in range(20)]
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(500)]
+    given = {each.getsockname()[1] for each in held}
+    for each in held:
+        each.close()
+    assert len({azurite.port for azurite in azurites} - given) == 20
